@@ -1,0 +1,49 @@
+"""Exact numbers: money, prices, odds and sizes are ``Decimal`` built from strings.
+
+Source: pricing-and-hedging sheet, section 0.1. Every rounding names its direction; division happens last, in a
+34-digit context; anything that is not a finite number is refused, never repaired.
+"""
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, InvalidOperation
+
+CONTEXT = Context(prec=34)
+ZERO = Decimal(0)
+ONE = Decimal(1)
+CENT = Decimal("0.01")
+
+
+class BadNumber(ValueError):
+    """A value that must be an exact finite number is not one."""
+
+
+def exact(value: str | int | Decimal) -> Decimal:
+    """The finite Decimal written in ``value``; floats, NaN, infinities and anything unreadable raise ``BadNumber``."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise BadNumber(f"expected a decimal string, got {value!r}")
+    try:
+        number = Decimal(value)
+    except InvalidOperation as error:
+        raise BadNumber(f"not a number: {value!r}") from error
+    if not number.is_finite():
+        raise BadNumber(f"not a finite number: {value!r}")
+    return number
+
+
+def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
+    """``numerator / denominator`` to 34 significant digits."""
+    return CONTEXT.divide(numerator, denominator)
+
+
+def round_down(value: Decimal, step: Decimal) -> Decimal:
+    """The largest multiple of ``step`` that is at most ``value``."""
+    return (value / step).to_integral_value(ROUND_FLOOR) * step
+
+
+def round_up(value: Decimal, step: Decimal) -> Decimal:
+    """The smallest multiple of ``step`` that is at least ``value``."""
+    return (value / step).to_integral_value(ROUND_CEILING) * step
+
+
+def round_half_up(value: Decimal, step: Decimal) -> Decimal:
+    """The nearest multiple of ``step``; a tie moves away from zero."""
+    return (value / step).to_integral_value(ROUND_HALF_UP) * step
