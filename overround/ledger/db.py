@@ -1,0 +1,16 @@
+"""Connections to the ledger."""
+
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+
+def normalise(url: str) -> str:
+    """``postgres://`` and ``postgresql://`` addresses as SQLAlchemy wants them for psycopg."""
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
+
+
+def connect(url: str, *, pool: int = 10) -> AsyncEngine:
+    """An engine with a small pool that survives a server restart (stack sheet, section 3)."""
+    return create_async_engine(normalise(url), pool_size=pool, max_overflow=0, pool_pre_ping=True)
