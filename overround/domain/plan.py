@@ -1,0 +1,74 @@
+"""What to do so that the live orders become the desired ones: ``plan(desired, live) -> actions``, pure.
+
+Toward safety at once, toward aggression lazily; cancel first, confirm, then place; nothing is placed where an order is
+unknown or being cancelled (pricing sheet, section 4.6).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from overround.domain.config import TradingConfig
+from overround.domain.markets import Instrument
+from overround.domain.numbers import ZERO
+from overround.domain.orders import Order
+from overround.domain.quotes import Desired
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``cancel`` holds client order ids, ``place`` the quotes to send, with the size still wanted."""
+
+    cancel: tuple[str, ...] = ()
+    place: tuple[Desired, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.cancel or self.place)
+
+
+def plan(
+    desired: Iterable[Desired],
+    live: Iterable[Order],
+    instruments: Sequence[Instrument],
+    config: TradingConfig,
+    naked: Mapping[int, Decimal],
+) -> Plan:
+    """Actions for one market. ``naked`` is the filled and not yet hedged size per outcome: it is not quoted again."""
+    by_outcome = {instrument.outcome_id: instrument for instrument in instruments}
+    wanted = {(quote.outcome_id, quote.level): quote for quote in desired}
+    slots: dict[tuple[int, int], list[Order]] = {}
+    for order in live:
+        if order.open and order.spec.action == "buy":
+            slots.setdefault((order.spec.outcome_id, order.spec.level), []).append(order)
+    cancels: list[str] = []
+    places: list[Desired] = []
+    for slot in sorted(wanted.keys() | slots.keys()):
+        quote, orders = wanted.get(slot), slots.get(slot, [])
+        wrong = [order for order in orders if quote is None or _must_go(order, quote, by_outcome[slot[0]], config)]
+        cancels += [order.spec.client_order_id for order in wrong if not order.cancelling and not order.unknown]
+        if quote is not None and not wrong and not any(order.unknown or order.cancelling for order in orders):
+            places += _top_up(quote, orders, by_outcome[slot[0]], naked.get(slot[0], ZERO), config)
+    return Plan(tuple(cancels), tuple(places))
+
+
+def _must_go(order: Order, quote: Desired, instrument: Instrument, config: TradingConfig) -> bool:
+    if order.spec.price > quote.price or order.remaining > quote.size:
+        return True
+    if order.spec.price == quote.price:
+        return False
+    return instrument.grid.ticks_between(order.spec.price, quote.price) >= config.improve_ticks
+
+
+def _top_up(
+    quote: Desired, orders: Sequence[Order], instrument: Instrument, naked: Decimal, config: TradingConfig
+) -> list[Desired]:
+    resting = sum((order.remaining for order in orders), ZERO)
+    missing = quote.size - resting - naked / config.levels
+    missing -= missing % instrument.size_step
+    if missing < instrument.min_size or missing * quote.price < instrument.min_notional:
+        return []
+    if resting > ZERO and missing * 4 < quote.size:
+        return []
+    return [
+        Desired(quote.outcome_id, quote.level, quote.price, missing, quote.odds, quote.limit, quote.priced_at)
+    ]

@@ -1,0 +1,53 @@
+"""What a ``SettlementWorkflow`` exchanges with its activities and operators."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from overround.domain.messages import FixtureStatus
+from overround.domain.results import Booked
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementStart:
+    """A fixture to follow to its results."""
+
+    fixture_id: str
+    status: FixtureStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An operator's word on a dispute: ``book`` what was paid, or ``look`` again."""
+
+    choice: Literal["book", "look"]
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What is still alive in a fixture that is over."""
+
+    open_orders: int
+    open_hedges: int
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Results to book as a new revision where they differ from what is booked; ``decided`` names an operator's reason."""
+
+    fixture_id: str
+    workflow_id: str
+    run_id: str
+    booked: tuple[Booked, ...]
+    decided: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementState:
+    """Where a fixture's settlement stands, for the ledger."""
+
+    fixture_id: str
+    workflow_id: str
+    state: str
+    reason: str

@@ -1,0 +1,251 @@
+"""HedgeWorkflow: drives the residual of one exchange order to zero.
+
+Started by the order's first fill. Fills add to a target; each step claims what is uncovered, sends one bet with a price
+floor, waits for its acceptance and recomputes. Refusals widen the floor within the slippage budget, then the next bookmaker
+account is asked, then the exchange position is unwound, then the residual is open: shown, alarmed, and quoting stops. The
+ledger knows every bet ever claimed, so a later execution under the same id continues where this one ended.
+"""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Literal
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from overround.domain.ids import client_order_id, request_id
+    from overround.domain.messages import (
+        AwaitBet,
+        FillSignal,
+        HedgeOdds,
+        HedgeProgress,
+        HedgeStart,
+        HedgeState,
+        HedgeStep,
+        HedgeStepResult,
+        HedgeTotals,
+        PoolDust,
+        Unwind,
+    )
+    from overround.domain.numbers import ONE, ZERO
+    from overround.domain.orders import Fill
+    from workflows.attributes import STATE
+    from workflows.calls import fast, slow
+
+LINGER = timedelta(minutes=2)
+OPEN_RETRY = timedelta(seconds=10)
+PAUSES = (0.25, 0.5, 1.0, 2.0, 3.0)
+
+State = Literal["HEDGING", "DONE", "UNKNOWN", "OPEN"]
+
+
+@workflow.defn(name="HedgeWorkflow")
+class HedgeWorkflow:
+    """See the module; ``run`` takes and hands on a ``HedgeStart``."""
+
+    @workflow.init
+    def __init__(self, start: HedgeStart) -> None:
+        info = workflow.info()
+        self._order = start.order
+        self._fills: dict[str, Fill] = {fill.fill_id: fill for fill in start.fills}
+        self._failed: set[str] = set(start.failed)
+        self._step = start.step
+        self._chain = start.chain or f"{info.workflow_id}/{info.first_execution_run_id}"
+        self._state: State = start.state
+        self._odds: HedgeOdds | None = None
+        self._totals: HedgeTotals | None = None
+        self._told: HedgeProgress | None = None
+        self._work = bool(start.fills)
+        self._reason = ""
+        self._unwound = False
+
+    @workflow.signal
+    def fill(self, signal: FillSignal) -> None:
+        """A trade of the order, or the failure of one reported before."""
+        if signal.failed:
+            self._failed.add(signal.fill.fill_id)
+            self._fills.setdefault(signal.fill.fill_id, signal.fill)
+            self._work = True
+        elif signal.fill.fill_id not in self._fills:
+            self._fills[signal.fill.fill_id] = signal.fill
+            self._work = True
+        self._odds = signal.odds or self._odds
+
+    @workflow.signal
+    def retry(self) -> None:
+        """An operator, or the guard, asks for another try now."""
+        self._work = True
+
+    @workflow.query
+    def totals(self) -> HedgeTotals | None:
+        """Where the hedge stood after the last step."""
+        return self._totals
+
+    @workflow.run
+    async def run(self, start: HedgeStart) -> None:
+        while True:
+            if not await self._wait():
+                return
+            self._work = False
+            await self._cover()
+            await self._tell_owner()
+            self._describe()
+            if workflow.info().is_continue_as_new_suggested() and not self._work:
+                workflow.continue_as_new(self._handover())
+
+    async def _wait(self) -> bool:
+        """True when there is something to do; False when the hedge is done and nothing came for a while."""
+        pause = OPEN_RETRY if self._state in ("OPEN", "UNKNOWN") else LINGER
+        try:
+            await workflow.wait_condition(lambda: self._work, timeout=pause)
+        except TimeoutError:
+            return self._state in ("OPEN", "UNKNOWN")
+        return True
+
+    # -- covering ---------------------------------------------------------------------------------------------------
+
+    async def _cover(self) -> None:
+        attempt, account, misses = 0, 0, 0
+        deadline = workflow.time() + self._order.config.hedge_seconds
+        while True:
+            result = await self._attempt(attempt, account)
+            self._totals = result.totals
+            if result.outcome == "COVERED":
+                return await self._enter("DONE", "")
+            if result.outcome == "DUST":
+                await self._pool(result.totals.residual)
+                return await self._enter("DONE", "what is left is below the minimum stake and was pooled")
+            if result.outcome in ("PENDING", "UNKNOWN"):
+                await self._await_bet(result)
+                continue
+            if result.outcome == "BET":
+                attempt = 0
+                continue
+            self._reason = f"{result.refusal or result.outcome}: {result.reason}"
+            misses += 1
+            attempt += 1
+            if result.outcome == "NO_ACCOUNT" or workflow.time() > deadline:
+                return await self._give_up(result)
+            if attempt >= self._order.config.hedge_attempts:
+                attempt, account = 0, account + 1
+            await workflow.sleep(PAUSES[min(misses, len(PAUSES)) - 1])
+
+    async def _attempt(self, attempt: int, account: int) -> HedgeStepResult:
+        self._step += 1
+        info = workflow.info()
+        config = self._order.config
+        widest = max(1, config.hedge_attempts - 1)
+        step = HedgeStep(
+            self._order,
+            info.workflow_id,
+            info.run_id,
+            request_id(self._chain, self._step),
+            attempt,
+            tuple(self._fills.values()),
+            tuple(sorted(self._failed)),
+            config.slippage * min(attempt, widest) / widest,
+            self._odds if attempt == 0 and account == 0 else None,
+            int((workflow.time() + min(10, config.hedge_seconds)) * 1000),
+            account,
+        )
+        self._odds = None
+        return await fast("hedge_step", step, HedgeStepResult, seconds=120)
+
+    async def _await_bet(self, result: HedgeStepResult) -> None:
+        if result.outcome == "UNKNOWN":
+            await self._enter("UNKNOWN", f"the answer to bet {result.request_id} was lost")
+            await self._tell_owner()
+        info = workflow.info()
+        request = AwaitBet(self._order, info.workflow_id, info.run_id, result.request_id)
+        await slow("await_bet", request, HedgeStepResult, summary=f"Wait for the bookmaker's word on bet {result.request_id}")
+        if self._state == "UNKNOWN":
+            await self._enter("HEDGING", "")
+
+    async def _pool(self, residual: Decimal) -> None:
+        info = workflow.info()
+        await fast(
+            "pool_dust",
+            PoolDust(self._order, info.workflow_id, info.run_id, self._step, residual),
+            HedgeTotals,
+            seconds=120,
+        )
+
+    # -- when it cannot be covered ----------------------------------------------------------------------------------
+
+    async def _give_up(self, result: HedgeStepResult) -> None:
+        """Unwind once; what remains is an open residual."""
+        residual = result.totals.residual
+        if residual > ZERO and not self._unwound and self._order.instrument is not None:
+            self._unwound = True
+            residual = await self._unwind(residual)
+        if residual == ZERO:
+            return await self._enter("DONE", "unwound on the exchange")
+        return await self._enter("OPEN", f"{abs(residual)} contracts are not hedged ({self._reason})")
+
+    async def _unwind(self, residual: Decimal) -> Decimal:
+        info = workflow.info()
+        floor = max(self._order.price - self._order.config.slippage * 2, Decimal("0.01"))
+        request = Unwind(
+            self._order,
+            info.workflow_id,
+            info.run_id,
+            client_order_id(f"{self._chain}/unwind", self._step),
+            residual,
+            min(floor, ONE - Decimal("0.01")),
+        )
+        try:
+            totals = await slow("unwind", request, HedgeTotals, summary=f"Sell {residual} back on {self._order.exchange}", minutes=2)
+        except ActivityError as error:
+            self._reason = f"{self._reason}; unwinding failed: {error.cause}"
+            return residual
+        self._totals = totals
+        return totals.residual
+
+    async def _enter(self, state: State, reason: str) -> None:
+        changed = state != self._state or state in ("OPEN", "UNKNOWN")
+        self._state, self._reason = state, reason or ("" if state == "DONE" else self._reason)
+        if not changed:
+            return
+        info = workflow.info()
+        await fast(
+            "hedge_state",
+            HedgeState(self._order, info.workflow_id, info.run_id, state, reason),
+            None,
+            seconds=120,
+        )
+        if workflow.info().typed_search_attributes:
+            workflow.upsert_search_attributes([STATE.value_set(state)])
+
+    # -- telling ----------------------------------------------------------------------------------------------------
+
+    async def _tell_owner(self) -> None:
+        if self._totals is None:
+            return
+        covered = self._totals.target - (self._totals.residual if self._state != "DONE" else ZERO)
+        progress = HedgeProgress(
+            self._order.client_order_id, self._order.outcome_id, self._totals.target, covered, self._state
+        )
+        if progress == self._told:
+            return
+        self._told = progress
+        owner = workflow.get_external_workflow_handle(self._order.order_workflow)
+        try:
+            await owner.signal("hedged", progress)
+        except ApplicationError:
+            workflow.logger.info("the order's owner has finished; nobody needs to be told")
+
+    def _handover(self) -> HedgeStart:
+        return HedgeStart(
+            self._order, tuple(self._fills.values()), tuple(sorted(self._failed)), self._step, self._chain, self._state
+        )
+
+    def _describe(self) -> None:
+        if self._totals is None:
+            return
+        totals = self._totals
+        workflow.set_current_details(
+            f"**{self._state}** hedge of order `{self._order.client_order_id}` ({self._order.exchange}, outcome "
+            f"{self._order.outcome_id}): {totals.target} contracts filled, payout {totals.done} covered, "
+            f"{totals.in_flight} in flight, {totals.pooled} pooled, residual {totals.residual}. {self._reason}"
+        )

@@ -1,0 +1,128 @@
+"""SettlementWorkflow: one fixture from its final whistle to booked results.
+
+Closes the fixture's order workflows, waits for hedges to finish, then for the feed's grading, the venues' resolutions and
+the bookmaker's results; grades with our own arithmetic; a disagreement waits for an operator. A re-settlement books the
+difference as a new revision.
+"""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from overround.domain.messages import FixtureStatus
+    from overround.domain.results import FixtureResults, Verdict, verdict
+    from overround.domain.settling import Book, Closing, Decision, SettlementStart, SettlementState
+    from workflows.attributes import STATE
+    from workflows.calls import fast, slow
+
+FINAL = (2, 3)
+PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+RECHECKS_PER_RUN = 400
+
+
+@workflow.defn(name="SettlementWorkflow")
+class SettlementWorkflow:
+    """See the module; ``run`` takes and hands on a ``SettlementStart``."""
+
+    @workflow.init
+    def __init__(self, start: SettlementStart) -> None:
+        self._fixture = start.fixture_id
+        self._status = start.status
+        self._decision: Decision | None = None
+        self._verdict: Verdict | None = None
+        self._recheck = False
+        self._checks = 0
+        self._state = "WAITING"
+
+    @workflow.signal
+    def status(self, status: FixtureStatus) -> None:
+        """The fixture moved on the feed."""
+        self._status = status
+
+    @workflow.signal
+    def recheck(self) -> None:
+        """Results may have changed: read them again."""
+        self._recheck = True
+
+    @workflow.update
+    def decide(self, decision: Decision) -> str:
+        """An operator settles a dispute: book as the venues and the bookmaker paid, or look again."""
+        self._decision = decision
+        return f"{decision.choice} by {decision.by}"
+
+    @decide.validator
+    def _may_decide(self, decision: Decision) -> None:
+        if self._state != "DISPUTED":
+            raise ApplicationError(f"fixture {self._fixture} is not disputed, it is {self._state}")
+        if not decision.by or not decision.reason:
+            raise ApplicationError("a decision needs who made it and why")
+
+    @workflow.query
+    def disputes(self) -> list[str]:
+        """What disagrees, in words."""
+        return list(self._verdict.disputes) if self._verdict else []
+
+    @workflow.run
+    async def run(self, start: SettlementStart) -> str:
+        await workflow.wait_condition(lambda: self._status.status_id in FINAL)
+        await self._close_orders()
+        while True:
+            self._recheck = False
+            found = await self._collect()
+            if found.disputes and not await self._settled_by_operator(found):
+                continue
+            await self._book(found)
+            return f"{len(found.booked)} results booked"
+
+    async def _close_orders(self) -> None:
+        """Stop quoting the fixture and wait until no order is open and no hedge is in flight."""
+        await self._enter("CLOSING", "the fixture is over")
+        for pause in (*PAUSES, *([60.0] * 2000)):
+            closing = await slow(
+                "close_fixture", self._fixture, Closing, summary="Close the fixture's orders and count what is open"
+            )
+            if not closing.open_orders and not closing.open_hedges:
+                return
+            await workflow.sleep(pause)
+
+    async def _collect(self) -> Verdict:
+        while True:
+            self._checks += 1
+            results = await slow(
+                "collect_results", self._fixture, FixtureResults, summary="Read the feed's, venues' and bookmaker's words"
+            )
+            self._verdict = verdict(results)
+            if not self._verdict.waiting:
+                return self._verdict
+            await self._enter("WAITING", self._verdict.waiting[0])
+            if self._checks > RECHECKS_PER_RUN:
+                workflow.continue_as_new(SettlementStart(self._fixture, self._status))
+            pause = PAUSES[min(self._checks, len(PAUSES)) - 1]
+            await workflow.sleep(timedelta(seconds=pause), summary=self._verdict.waiting[0])
+
+    async def _settled_by_operator(self, found: Verdict) -> bool:
+        """True to book as paid, False to look again."""
+        self._decision = None
+        await self._enter("DISPUTED", "; ".join(found.disputes))
+        await workflow.wait_condition(lambda: self._decision is not None or self._recheck)
+        return self._decision is not None and self._decision.choice == "book"
+
+    async def _book(self, found: Verdict) -> None:
+        info = workflow.info()
+        decided = f"{self._decision.by}: {self._decision.reason}" if self._decision else ""
+        await fast(
+            "book_results", Book(self._fixture, info.workflow_id, info.run_id, found.booked, decided), None, seconds=600
+        )
+        await self._enter("BOOKED", decided)
+
+    async def _enter(self, state: str, reason: str) -> None:
+        self._state = state
+        info = workflow.info()
+        await fast(
+            "settlement_state", SettlementState(self._fixture, info.workflow_id, state, reason), None, seconds=600
+        )
+        workflow.set_current_details(f"**{state}** {reason}")
+        if info.typed_search_attributes:
+            workflow.upsert_search_attributes([STATE.value_set(state)])
