@@ -40,7 +40,7 @@ class Http:
             return await self._client.request(
                 method,
                 path,
-                params=params,
+                params=tuple(params) if isinstance(params, list) else params,
                 content=content,
                 headers=headers,
                 timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,

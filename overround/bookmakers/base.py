@@ -34,7 +34,7 @@ class RefusalClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BetRequest:
-    """One bet to send. ``request_id`` is derived from the intent; ``min_price`` is the floor; ``expires_at`` epoch ms."""
+    """One bet to send. ``request_id`` is derived from the intent, ``min_price`` the floor, ``expires_at`` epoch ms."""
 
     request_id: str
     fixture_id: str
@@ -86,10 +86,12 @@ class SelectionPrice:
 
 @dataclass(frozen=True, slots=True)
 class BetSettlement:
-    """The bookmaker's result of one accepted part; ``status`` in the client API's words, None while unsettled."""
+    """The bookmaker's result of one accepted part; ``status`` in the client API's words, None while unsettled.
+    ``payout`` is what it returned to the account, stake included, in the bet's currency; None where it does not say."""
 
     bet_id: str
     status: Literal["WON", "LOST", "VOID", "HALF_WON", "HALF_LOST"] | None
+    payout: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
