@@ -1,148 +1,60 @@
 """The matching engine and ledger of balances under every paper exchange.
 
 A *book* holds one binary claim in YES terms with price-time priority. Orders name an outcome (``yes`` or ``no``) and an
-action; buying NO at ``p`` rests as an ask at ``1 - p``. Cash and holdings are exact Decimals. Everything is synchronous and
-deterministic; what changed is told to listeners in the order it happened and saved before the call returns.
+action; buying NO at ``p`` rests as an ask at ``1 - p``. Cash and holdings are exact Decimals. Everything is synchronous
+and deterministic; what changed is told to listeners in the order it happened and saved before the call returns.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
-from typing import Any, Literal, TypeVar
 
+from overround.paper.records import (
+    ONE,
+    ZERO,
+    Action,
+    Book,
+    BookSettled,
+    EngineEvent,
+    OrderAmended,
+    OrderEnded,
+    OrderPlaced,
+    OrderTraded,
+    Outcome,
+    PaperOrder,
+    Refusal,
+    TimeInForce,
+    Trade,
+    TradeFailed,
+    Wallet,
+    exchange_of,
+    plain,
+    restore,
+)
 from overround.paper.store import Store
 
-ZERO, ONE = Decimal(0), Decimal(1)
-Outcome = Literal["yes", "no"]
-Action = Literal["buy", "sell"]
-TimeInForce = Literal["gtc", "ioc", "fok"]
+__all__ = [
+    "ONE",
+    "ZERO",
+    "Action",
+    "Book",
+    "BookSettled",
+    "Engine",
+    "EngineEvent",
+    "FeeRule",
+    "Listener",
+    "OrderAmended",
+    "OrderEnded",
+    "OrderPlaced",
+    "OrderTraded",
+    "Outcome",
+    "PaperOrder",
+    "Refusal",
+    "TimeInForce",
+    "Trade",
+    "TradeFailed",
+    "Wallet",
+]
 
-
-class Refusal(Exception):
-    """The engine will not take an order. ``code`` is one of ``unknown_book closed post_only_cross funds holdings fok
-    no_match``."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-@dataclass(slots=True)
-class PaperOrder:
-    """An order as the venue keeps it. ``price`` is in the order's own outcome, sizes in contracts, times epoch ms."""
-
-    order_id: str
-    exchange: str
-    book_id: str
-    account: str
-    outcome: Outcome
-    action: Action
-    price: Decimal
-    size: Decimal
-    created_at: int
-    client_ref: str = ""
-    time_in_force: TimeInForce = "gtc"
-    post_only: bool = False
-    expires_at: int | None = None
-    filled: Decimal = ZERO
-    fees: Decimal = ZERO
-    status: Literal["open", "filled", "cancelled"] = "open"
-    reason: str = ""
-    updated_at: int = 0
-    sequence: int = 0
-    extra: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def remaining(self) -> Decimal:
-        return self.size - self.filled if self.status == "open" else ZERO
-
-    @property
-    def is_bid(self) -> bool:
-        """True when it rests on the YES bid side."""
-        return (self.outcome == "yes") == (self.action == "buy")
-
-    @property
-    def yes_price(self) -> Decimal:
-        return self.price if self.outcome == "yes" else ONE - self.price
-
-
-@dataclass(slots=True)
-class Trade:
-    """A match at the resting order's price. ``status`` becomes ``failed`` when the venue busts it."""
-
-    trade_id: str
-    exchange: str
-    book_id: str
-    yes_price: Decimal
-    size: Decimal
-    maker_order: str
-    taker_order: str
-    maker_fee: Decimal
-    taker_fee: Decimal
-    at: int
-    status: Literal["ok", "failed"] = "ok"
-
-
-@dataclass(slots=True)
-class Book:
-    """One claim. ``value`` is what a YES contract paid once settled; ``nets`` merges YES and NO holdings into cash."""
-
-    book_id: str
-    exchange: str
-    nets: bool = True
-    open: bool = True
-    value: Decimal | None = None
-    bids: list[PaperOrder] = field(default_factory=list)
-    asks: list[PaperOrder] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Wallet:
-    """One account's cash and holdings (``book_id:outcome`` to contracts) at one exchange. ``deposited`` is what it began with."""
-
-    account: str
-    exchange: str
-    cash: Decimal
-    deposited: Decimal
-    holdings: dict[str, Decimal] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class OrderPlaced:
-    order: PaperOrder
-
-
-@dataclass(frozen=True, slots=True)
-class OrderTraded:
-    trade: Trade
-    maker: PaperOrder
-    taker: PaperOrder
-
-
-@dataclass(frozen=True, slots=True)
-class TradeFailed:
-    trade: Trade
-    maker: PaperOrder
-    taker: PaperOrder
-
-
-@dataclass(frozen=True, slots=True)
-class OrderEnded:
-    order: PaperOrder
-    removed: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class OrderAmended:
-    order: PaperOrder
-
-
-@dataclass(frozen=True, slots=True)
-class BookSettled:
-    book: Book
-
-
-EngineEvent = OrderPlaced | OrderTraded | TradeFailed | OrderEnded | OrderAmended | BookSettled
 Listener = Callable[[EngineEvent], None]
 FeeRule = Callable[[PaperOrder, Decimal, Decimal, bool], Decimal]
 """``fee(order, yes_price, size, is_taker)`` in cash, called once per side of each trade, before it is booked."""
@@ -150,35 +62,6 @@ FeeRule = Callable[[PaperOrder, Decimal, Decimal, bool], Decimal]
 
 def _free(_: PaperOrder, __: Decimal, ___: Decimal, ____: bool) -> Decimal:
     return ZERO
-
-
-def _plain(record: Any) -> dict[str, Any]:
-    body = asdict(record)
-    return {key: _text(value) for key, value in body.items()}
-
-
-def _text(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: _text(item) for key, item in value.items()}
-    return value
-
-
-T = TypeVar("T")
-_DECIMALS = {"price", "size", "filled", "fees", "yes_price", "maker_fee", "taker_fee", "cash", "deposited", "value"}
-
-
-def _restore(kind: type[T], body: Any) -> T:
-    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
-    values = {
-        key: Decimal(value) if key in _DECIMALS and value is not None else value
-        for key, value in body.items()
-        if key in known
-    }
-    if "holdings" in values:
-        values["holdings"] = {key: Decimal(size) for key, size in values["holdings"].items()}
-    return kind(**values)
 
 
 class Engine:
@@ -194,6 +77,8 @@ class Engine:
         self.orders: dict[str, PaperOrder] = {}
         self.trades: dict[str, Trade] = {}
         self.wallets: dict[tuple[str, str], Wallet] = {}
+        self._resting: dict[tuple[str, str], dict[str, PaperOrder]] = {}
+        self._traded: set[str] = set()
         self._load()
 
     # -- set-up -----------------------------------------------------------------------------------------------------
@@ -226,15 +111,15 @@ class Engine:
     # -- trading ----------------------------------------------------------------------------------------------------
 
     def place(self, order: PaperOrder) -> list[Trade]:
-        """Check, match and rest an order; its trades, oldest first. Raises ``Refusal`` and changes nothing when refused."""
+        """Check, match and rest an order; its trades, oldest first. A ``Refusal`` changes nothing."""
         book = self.books.get(order.book_id)
         if book is None:
             raise Refusal("unknown_book", f"no market {order.book_id}")
-        if not book.open:
-            raise Refusal("closed", f"market {order.book_id} is not open")
-        crossing = self._crossing(book, order)
-        if order.post_only and crossing:
-            raise Refusal("post_only_cross", "a post-only order may not cross")
+        if order.order_id in self.orders:
+            raise Refusal("duplicate", f"order {order.order_id} exists")
+        if not ZERO < order.price < ONE or order.size <= ZERO:
+            raise Refusal("invalid", "price must lie between 0 and 1 and size above 0")
+        crossing = self._admit(book, order)
         if order.time_in_force == "fok" and sum((o.remaining for o in crossing), ZERO) < order.size:
             raise Refusal("fok", "cannot be filled completely")
         self._require_cover(order)
@@ -243,7 +128,7 @@ class Engine:
         order.updated_at = self._now()
         self.orders[order.order_id] = order
         self._tell(OrderPlaced(order))
-        trades = [self._match(book, resting, order) for resting in crossing if order.remaining > ZERO]
+        trades = self._sweep(book, crossing, order)
         if order.status == "open" and order.time_in_force != "gtc":
             self._end(order, "immediate order not filled")
         elif order.status == "open":
@@ -262,38 +147,57 @@ class Engine:
         return removed
 
     def amend(self, order_id: str, *, price: Decimal, size: Decimal, expires_at: int | None) -> list[Trade]:
-        """Change an open order (``size`` is the new total). A new price or a larger size loses queue place and may match."""
+        """Change an open order; ``size`` is the new total, and one at or below what filled ends the order.
+
+        A new price or a larger size loses queue place and may match. A ``Refusal`` leaves the order as it was.
+        """
         order = self.orders[order_id]
         book = self.books[order.book_id]
         if order.status != "open":
             raise Refusal("closed", f"order {order_id} is not open")
+        if not ZERO < price < ONE or size <= ZERO:
+            raise Refusal("invalid", "price must lie between 0 and 1 and size above 0")
         keeps_place = price == order.price and size <= order.size
-        order.price, order.size, order.expires_at = price, size, expires_at
+        crossing: list[PaperOrder] = []
+        if not keeps_place and size > order.filled:
+            crossing = self._admit_amended(book, order, price, size)
+        order.price, order.size, order.expires_at = price, max(size, order.filled), expires_at
         order.updated_at = self._now()
+        self._tell(OrderAmended(order))
         trades: list[Trade] = []
-        if not keeps_place:
+        if order.filled >= order.size:
+            self._end(order, "amended to what was filled")
+        elif not keeps_place:
             self._unrest(book, order)
             self._sequence += 1
             order.sequence = self._sequence
-            crossing = self._crossing(book, order)
-            trades = [self._match(book, resting, order) for resting in crossing if order.remaining > ZERO]
+            trades = self._sweep(book, crossing, order)
             if order.status == "open":
                 self._rest(book, order)
-        if order.status == "open" and order.filled >= order.size:
-            self._end(order, "amended to what was filled")
-        self._tell(OrderAmended(order))
         self._save_order(order)
         self._store.commit()
         return trades
 
     def expire(self, now_seconds: int) -> None:
         """Cancel every order whose expiry has passed."""
-        for order in list(self.orders.values()):
-            if order.status == "open" and order.expires_at is not None and order.expires_at <= now_seconds:
+        resting = [order for orders in self._resting.values() for order in orders.values()]
+        for order in resting:
+            if order.expires_at is not None and order.expires_at <= now_seconds:
                 self.cancel(order.order_id, "expired")
 
+    def forget(self, order_id: str) -> None:
+        """Drop an order that ended without a fill, so that background liquidity does not pile up."""
+        order = self.orders.get(order_id)
+        if order is not None and order.status == "cancelled" and order_id not in self._traded:
+            del self.orders[order_id]
+            self._store.delete("order", order_id)
+            self._store.commit()
+
     def fail_trade(self, trade_id: str) -> None:
-        """Bust a trade: cash, holdings and fees go back; the orders keep their state but lose the filled size."""
+        """Bust a trade: cash, holdings and fees go back; the orders keep their state but lose the filled size.
+
+        In a settled book the contracts given back are worth what they paid, so holders end as if it never happened.
+        """
         trade = self.trades[trade_id]
         if trade.status == "failed":
             return
@@ -302,9 +206,15 @@ class Engine:
         for order, fee in ((maker, trade.maker_fee), (taker, trade.taker_fee)):
             self._book(order, trade.yes_price, -trade.size, -fee)
             order.filled -= trade.size
+            order.updated_at = self._now()
             if order.status == "filled":
                 order.status, order.reason = "cancelled", "trade failed"
             self._save_order(order)
+        book = self.books[trade.book_id]
+        for account in {maker.account, taker.account}:
+            if book.value is not None:
+                self._pay(self.wallets[(trade.exchange, account)], book, book.value)
+            self._end_uncovered(trade.exchange, account, book)
         self._save_trade(trade)
         self._tell(TradeFailed(trade, maker, taker))
         self._store.commit()
@@ -313,12 +223,7 @@ class Engine:
 
     def halt(self, book_id: str, *, cancel: bool, reason: str) -> None:
         """Stop trading in a book, cancelling what rests when ``cancel``."""
-        book = self.books[book_id]
-        book.open = False
-        if cancel:
-            for order in [*book.bids, *book.asks]:
-                self._end(order, reason)
-        self._save_book(book)
+        self._close(self.books[book_id], cancel=cancel, reason=reason)
         self._store.commit()
 
     def resume(self, book_id: str) -> None:
@@ -333,15 +238,11 @@ class Engine:
         book = self.books[book_id]
         if book.value is not None:
             return
-        self.halt(book_id, cancel=True, reason="market resolved")
+        self._close(book, cancel=True, reason="market resolved")
         book.value = value
         for wallet in self.wallets.values():
-            if wallet.exchange != book.exchange:
-                continue
-            for outcome, pays in (("yes", value), ("no", ONE - value)):
-                size = wallet.holdings.pop(f"{book_id}:{outcome}", ZERO)
-                wallet.cash += size * pays
-            self._save_wallet(wallet)
+            if wallet.exchange == book.exchange:
+                self._pay(wallet, book, value)
         self._save_book(book)
         self._tell(BookSettled(book))
         self._store.commit()
@@ -362,19 +263,16 @@ class Engine:
 
     def open_orders(self, exchange: str, account: str) -> list[PaperOrder]:
         """Open orders of one account, oldest first."""
-        resting = (o for book in self.books.values() if book.exchange == exchange for o in (*book.bids, *book.asks))
-        return sorted((o for o in resting if o.account == account), key=lambda o: o.sequence)
+        return sorted(self._resting.get((exchange, account), {}).values(), key=lambda o: o.sequence)
 
     def trades_of(self, exchange: str, account: str) -> list[tuple[Trade, PaperOrder]]:
         """Every trade of an account with its own order in it, oldest first."""
-        mine = []
+        mine: list[tuple[Trade, PaperOrder]] = []
         for trade in self.trades.values():
             if trade.exchange != exchange:
                 continue
-            for order_id in (trade.maker_order, trade.taker_order):
-                order = self.orders[order_id]
-                if order.account == account:
-                    mine.append((trade, order))
+            pair = (self.orders[trade.maker_order], self.orders[trade.taker_order])
+            mine.extend((trade, order) for order in pair if order.account == account)
         return mine
 
     def depth(self, book_id: str) -> tuple[list[tuple[Decimal, Decimal]], list[tuple[Decimal, Decimal]]]:
@@ -384,28 +282,70 @@ class Engine:
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _crossing(self, book: Book, order: PaperOrder) -> list[PaperOrder]:
-        opposite = book.asks if order.is_bid else book.bids
-        price = order.yes_price
-        return [o for o in opposite if (o.yes_price <= price if order.is_bid else o.yes_price >= price)]
+    def _admit(self, book: Book, order: PaperOrder) -> list[PaperOrder]:
+        """The resting orders it would match, best first; refused when the book is closed or it may not cross."""
+        if not book.open:
+            raise Refusal("closed", f"market {order.book_id} is not open")
+        opposite, price = (book.asks if order.is_bid else book.bids), order.yes_price
+        now = self._now() // 1000
+        crossing = [
+            o
+            for o in opposite
+            if (o.yes_price <= price if order.is_bid else o.yes_price >= price)
+            and (o.expires_at is None or o.expires_at > now)
+        ]
+        if order.post_only and crossing:
+            raise Refusal("post_only_cross", "a post-only order may not cross")
+        return crossing
+
+    def _admit_amended(self, book: Book, order: PaperOrder, price: Decimal, size: Decimal) -> list[PaperOrder]:
+        before = order.price, order.size
+        self._unrest(book, order)
+        order.price, order.size = price, size
+        try:
+            crossing = self._admit(book, order)
+            self._require_cover(order)
+        finally:
+            order.price, order.size = before
+            self._rest(book, order)
+        return crossing
 
     def _require_cover(self, order: PaperOrder) -> None:
         if (order.exchange, order.account) not in self.wallets:
             raise Refusal("funds", f"unknown account {order.account}")
         if order.action == "buy":
-            if self.available(order.exchange, order.account) < order.price * order.size:
+            if self.available(order.exchange, order.account) < order.price * order.remaining:
                 raise Refusal("funds", "not enough balance")
             return
-        reserved = sum(
-            (
-                o.remaining
-                for o in self.open_orders(order.exchange, order.account)
-                if o.book_id == order.book_id and o.outcome == order.outcome and o.action == "sell"
-            ),
-            ZERO,
-        )
-        if self.holding(order.exchange, order.account, order.book_id, order.outcome) - reserved < order.size:
+        selling = self._sells(order.exchange, order.account, order.book_id, order.outcome)
+        reserved = sum((o.remaining for o in selling), ZERO)
+        if self.holding(order.exchange, order.account, order.book_id, order.outcome) - reserved < order.remaining:
             raise Refusal("holdings", "not enough contracts to sell")
+
+    def _sells(self, exchange: str, account: str, book_id: str, outcome: Outcome) -> list[PaperOrder]:
+        return [
+            o
+            for o in self.open_orders(exchange, account)
+            if o.book_id == book_id and o.outcome == outcome and o.action == "sell"
+        ]
+
+    def _end_uncovered(self, exchange: str, account: str, book: Book) -> None:
+        """End resting sells whose contracts are gone (merged into cash, or taken back with a busted trade)."""
+        for outcome in ("yes", "no"):
+            left = self.holding(exchange, account, book.book_id, outcome)
+            for order in self._sells(exchange, account, book.book_id, outcome):
+                left -= order.remaining
+                if left < ZERO:
+                    self._end(order, "not enough contracts")
+
+    def _sweep(self, book: Book, crossing: list[PaperOrder], taker: PaperOrder) -> list[Trade]:
+        trades = []
+        for resting in crossing:
+            if taker.remaining > ZERO and resting.remaining > ZERO:
+                trades.append(self._match(book, resting, taker))
+                self._end_uncovered(book.exchange, resting.account, book)
+                self._end_uncovered(book.exchange, taker.account, book)
+        return trades
 
     def _match(self, book: Book, maker: PaperOrder, taker: PaperOrder) -> Trade:
         size = min(maker.remaining, taker.remaining)
@@ -426,6 +366,7 @@ class Engine:
             self._now(),
         )
         self.trades[trade.trade_id] = trade
+        self._traded.update((maker.order_id, taker.order_id))
         for order, fee in ((maker, maker_fee), (taker, taker_fee)):
             self._book(order, price, size, fee)
             order.filled += size
@@ -451,25 +392,39 @@ class Engine:
         self._save_wallet(wallet)
 
     def _net(self, wallet: Wallet, book_id: str) -> None:
+        """Merge pairs into cash; a side taken below zero by a busted trade is made good by buying pairs back."""
         if not self.books[book_id].nets:
             return
         yes, no = f"{book_id}:yes", f"{book_id}:no"
         pairs = min(wallet.holdings.get(yes, ZERO), wallet.holdings.get(no, ZERO))
-        if pairs > ZERO:
+        if pairs != ZERO:
             wallet.cash += pairs
-            wallet.holdings[yes] -= pairs
-            wallet.holdings[no] -= pairs
+            wallet.holdings[yes] = wallet.holdings.get(yes, ZERO) - pairs
+            wallet.holdings[no] = wallet.holdings.get(no, ZERO) - pairs
+
+    def _pay(self, wallet: Wallet, book: Book, value: Decimal) -> None:
+        for outcome, pays in (("yes", value), ("no", ONE - value)):
+            wallet.cash += wallet.holdings.pop(f"{book.book_id}:{outcome}", ZERO) * pays
+        self._save_wallet(wallet)
+
+    def _close(self, book: Book, *, cancel: bool, reason: str) -> None:
+        book.open = False
+        if cancel:
+            for order in [*book.bids, *book.asks]:
+                self._end(order, reason)
+        self._save_book(book)
 
     def _rest(self, book: Book, order: PaperOrder) -> None:
         side = book.bids if order.is_bid else book.asks
         side.append(order)
         sign = -1 if order.is_bid else 1
         side.sort(key=lambda o: (sign * o.yes_price, o.sequence))
+        self._resting.setdefault((order.exchange, order.account), {})[order.order_id] = order
 
     def _unrest(self, book: Book, order: PaperOrder) -> None:
         side = book.bids if order.is_bid else book.asks
-        if order in side:
-            side.remove(order)
+        side[:] = [o for o in side if o is not order]
+        self._resting.get((order.exchange, order.account), {}).pop(order.order_id, None)
 
     def _end(self, order: PaperOrder, reason: str) -> Decimal:
         removed = order.remaining
@@ -480,20 +435,20 @@ class Engine:
         return removed
 
     def _tell(self, event: EngineEvent) -> None:
-        exchange = event.book.exchange if isinstance(event, BookSettled) else _exchange_of(event)
+        exchange = event.book.exchange if isinstance(event, BookSettled) else exchange_of(event)
         for listener in self._listeners.get(exchange, []):
             listener(event)
 
     # -- persistence ------------------------------------------------------------------------------------------------
 
     def _save_order(self, order: PaperOrder) -> None:
-        self._store.put("order", order.order_id, _plain(order))
+        self._store.put("order", order.order_id, plain(order))
 
     def _save_trade(self, trade: Trade) -> None:
-        self._store.put("trade", trade.trade_id, _plain(trade))
+        self._store.put("trade", trade.trade_id, plain(trade))
 
     def _save_wallet(self, wallet: Wallet) -> None:
-        self._store.put("wallet", f"{wallet.exchange}/{wallet.account}", _plain(wallet))
+        self._store.put("wallet", f"{wallet.exchange}/{wallet.account}", plain(wallet))
 
     def _save_book(self, book: Book) -> None:
         self._store.put(
@@ -509,20 +464,17 @@ class Engine:
         )
 
     def _load(self) -> None:
-        self.books = {key: _restore(Book, body) for key, body in self._store.all("book")}
-        self.orders = {key: _restore(PaperOrder, body) for key, body in self._store.all("order")}
-        self.trades = {key: _restore(Trade, body) for key, body in self._store.all("trade")}
+        self.books = {key: restore(Book, body) for key, body in self._store.all("book")}
+        self.orders = {key: restore(PaperOrder, body) for key, body in self._store.all("order")}
+        self.trades = {key: restore(Trade, body) for key, body in self._store.all("trade")}
+        self._traded = {order for trade in self.trades.values() for order in (trade.maker_order, trade.taker_order)}
         for _, body in self._store.all("wallet"):
-            wallet = _restore(Wallet, body)
+            wallet = restore(Wallet, body)
             self.wallets[(wallet.exchange, wallet.account)] = wallet
         for order in self.orders.values():
             self._sequence = max(self._sequence, order.sequence)
             if order.status == "open":
                 self._rest(self.books[order.book_id], order)
-
-
-def _exchange_of(event: OrderPlaced | OrderTraded | TradeFailed | OrderEnded | OrderAmended) -> str:
-    return event.trade.exchange if isinstance(event, OrderTraded | TradeFailed) else event.order.exchange
 
 
 def _levels(side: list[PaperOrder]) -> list[tuple[Decimal, Decimal]]:

@@ -8,7 +8,7 @@ import orjson
 
 
 class Store:
-    """Objects by kind and id in one SQLite file; ``path`` None keeps them in memory. Writes are visible after ``commit``."""
+    """Objects by kind and id in one SQLite file; ``path`` None keeps them in memory. Writes last after ``commit``."""
 
     def __init__(self, path: Path | None) -> None:
         if path is not None:
@@ -20,7 +20,14 @@ class Store:
 
     def put(self, kind: str, key: str, body: object) -> None:
         """Save a JSON-ready object; Decimals must already be strings."""
-        self._db.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?)", (kind, key, orjson.dumps(body)))
+        self._db.execute(
+            "INSERT INTO objects VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
+            (kind, key, orjson.dumps(body)),
+        )
+
+    def delete(self, kind: str, key: str) -> None:
+        """Forget one object; harmless when it is not there."""
+        self._db.execute("DELETE FROM objects WHERE kind = ? AND id = ?", (kind, key))
 
     def all(self, kind: str) -> Iterator[tuple[str, object]]:
         """Every object of a kind in the order first saved."""

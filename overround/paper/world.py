@@ -1,7 +1,7 @@
 """The paper world: fixtures, their bookmaker prices, and the one engine under every paper venue.
 
-A *source* (the match simulator or a recording) changes fixtures and calls ``tell``; the paper feed, exchanges and bookmaker
-react. Nothing here imports an adapter.
+A *source* (the match simulator or a recording) changes fixtures and calls ``tell``; the paper feed, exchanges and
+bookmaker react. Nothing here imports an adapter.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class PaperMarket:
 
 @dataclass(slots=True)
 class NativeIds:
-    """What an exchange calls this fixture's market: feed cross-references, filled by the paper exchange that lists it."""
+    """What an exchange calls this fixture's market: cross-references filled by the paper exchange that lists it."""
 
     event: str
     markets: dict[str, str] = field(default_factory=dict)
@@ -61,8 +61,8 @@ class NativeIds:
 
 @dataclass(slots=True)
 class PaperFixture:
-    """A fixture as the feed and every venue see it. ``status`` 0 pregame, 1 live, 2 finished, 3 cancelled; times in epoch
-    seconds unless named otherwise. ``scores`` is period to (participant 1, participant 2)."""
+    """A fixture as the feed and every venue see it. ``status`` 0 pregame, 1 live, 2 finished, 3 cancelled; times in
+    epoch seconds unless named otherwise. ``scores`` is period to (participant 1, participant 2)."""
 
     fixture_id: str
     sport_id: int
@@ -119,7 +119,7 @@ class PaperExchange(Protocol):
 
 
 class Faults:
-    """Misbehaviour on request: ``arm`` a fault of a venue a number of times, the venue asks ``fires`` at the right moment.
+    """Misbehaviour on request: ``arm`` a fault of a venue a number of times, the venue asks ``fires`` at the moment.
 
     Known names: ``answer_lost`` (accepted, connection closed without an answer), ``answer_late`` (``seconds``),
     ``error_accepted`` (5xx although accepted), ``fill_first`` (fills reach the stream before the placement's answer),
