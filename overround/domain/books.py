@@ -1,4 +1,7 @@
-"""Is this book fit to be priced from? (pricing sheet, section 1.1). A suspended outcome makes the whole market unpriceable."""
+"""Is this book fit to be priced from? (pricing sheet, section 1.1).
+
+A suspended outcome makes the whole market unpriceable: survivors are never renormalised.
+"""
 
 from collections.abc import Sequence
 from decimal import Decimal

@@ -89,7 +89,7 @@ def _power(raw: tuple[Decimal, ...], total: Decimal) -> Solved:
 
     def curve(k: Decimal) -> tuple[Decimal, Decimal]:
         terms = [(k * log).exp() for log in logs]
-        return sum(terms) - ONE, sum((t * log for t, log in zip(terms, logs, strict=True)), ZERO)
+        return sum(terms, ZERO) - ONE, sum((t * log for t, log in zip(terms, logs, strict=True)), ZERO)
 
     top = Decimal(len(raw)).ln() / -max(logs)
     k = _root(curve, *((ONE, top) if total > ONE else (ZERO, ONE)), ONE)
@@ -154,7 +154,7 @@ _NEUTRAL: dict[Method, Decimal | None] = {
 def _checked(probabilities: tuple[Decimal, ...], method: Method, winners: int) -> None:
     if any(not ZERO < p < ONE for p in probabilities):
         raise Undefined(f"{method} gives a probability outside (0, 1)")
-    if abs(sum(probabilities) - winners) > RESIDUE:
+    if abs(sum(probabilities, ZERO) - winners) > RESIDUE:
         raise Undefined(f"{method} left a residue: the solve failed")
 
 
@@ -167,7 +167,7 @@ def _answer(method: Method, solved: Solved, total: Decimal, winners: int = 1) ->
 
 @lru_cache(maxsize=4096)
 def devig(odds: tuple[Decimal, ...], method: Method) -> Fair:
-    """Fair probabilities of the partition priced ``odds`` by exactly ``method``; raises ``Undefined``, never falls back.
+    """Fair probabilities of the partition priced ``odds`` by exactly ``method``; ``Undefined`` instead of a fallback.
 
     The odds are taken as valid (``overround.domain.books`` checks them). Answers are cached per tuple of odds.
     """
@@ -182,7 +182,7 @@ def devig(odds: tuple[Decimal, ...], method: Method) -> Fair:
 
 @lru_cache(maxsize=4096)
 def places(odds: tuple[Decimal, ...], winners: int) -> Fair:
-    """Probabilities of being among ``winners``: multiplicative scaling to a sum of ``winners``, the only one defined."""
+    """Probabilities of being among ``winners``: odds scaled to a sum of ``winners``, the only method defined."""
     with localcontext(_SOLVER):
         total = to_decimal(booksum(odds))
         scaled = tuple(winners / (price * total) for price in odds)
@@ -219,7 +219,7 @@ class Steady:
 
 
 def steady_values(odds: Sequence[Decimal], method: Method, memory: Steady, patience: int = 5) -> tuple[Fair, Steady]:
-    """Like ``fair_values``, but once fallen back it returns to ``method`` only after ``patience`` updates that allow it.
+    """Like ``fair_values``, but a fallback is left only after ``patience`` consecutive updates that allow ``method``.
 
     A method flip looks like a price move and would cause needless cancels.
     """

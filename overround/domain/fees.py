@@ -58,7 +58,7 @@ class FeeSchedule:
         return round_up(fee, self.step) if self.step > ZERO else fee
 
     def break_even(self, price: Decimal, size: Decimal | None = None, role: Role = "maker") -> Decimal:
-        """Fee per contract to price with: rounded as the order of ``size`` would be; a rebate never helps (sheet 2.4)."""
+        """Fee per contract to price with: rounded as an order of ``size`` is; a rebate never helps (sheet 2.4)."""
         if size is None:
             return max(ZERO, self.per_contract(price, role))
         return max(ZERO, divide(self.of_order(price, size, role), size))

@@ -1,7 +1,7 @@
 """Price grids: the legal prices of a venue and directed rounding onto them (pricing sheet, section 2.5).
 
-Every legal price has an ordinal, counted upwards from the cheapest; rounding, steps and distances are integer arithmetic
-on ordinals, and no list of all prices is ever built for banded grids.
+Every legal price has an ordinal, counted upwards from the cheapest; rounding, steps and distances are integer
+arithmetic on ordinals, and no list of all prices is ever built for banded grids.
 """
 
 from bisect import bisect_left
@@ -31,10 +31,10 @@ class Band:
 class PriceGrid:
     """The legal prices of one instrument, always seen as probability prices of the contract bought.
 
-    ``probability``: ``bands`` are probability prices. ``lay_odds``: ``bands`` are decimal odds at which the complementary
-    outcome is laid; our price is ``1 - 1/odds``. ``back_odds``: decimal odds at which the contract itself is backed; our
-    price is ``1/odds``. ``american``: ``ladder`` holds American odds of the contract itself. ``listed``: ``ladder`` holds
-    the probability prices themselves. Prices 0 and 1 are never legal. Prices derived from odds carry 34 digits.
+    ``probability``: ``bands`` are probability prices. ``lay_odds``: ``bands`` are decimal odds at which the
+    complementary outcome is laid; our price is ``1 - 1/odds``. ``back_odds``: decimal odds at which the contract itself
+    is backed; our price is ``1/odds``. ``american``: ``ladder`` holds American odds of the contract itself. ``listed``:
+    ``ladder`` holds the probability prices themselves. Prices 0 and 1 are never legal. From odds they carry 34 digits.
     """
 
     kind: Kind

@@ -39,7 +39,7 @@ def _last(count: int, holds: Callable[[int], bool]) -> int:
 
 
 def _largest(limit: Decimal, fee: FeeSchedule, grid: PriceGrid, size: Decimal | None, role: Role) -> Decimal | None:
-    """The largest legal price with ``price + fee <= limit``: found on the smooth fee, then walked under the real one."""
+    """The largest legal price with ``price + fee <= limit``: found on the smooth fee, then held to the real one."""
     top = grid.floor(limit)
     if top is None or fee.rate(role) <= ZERO:
         return top
@@ -79,7 +79,7 @@ def buy_price(
     size: Decimal | None = None,
     role: Role = "maker",
 ) -> Decimal | None:
-    """The engine's own price: the largest legal ``c`` with ``c + fee(c) + 1/net_odds <= 1 - edge``, None if there is none.
+    """The engine's own price: the largest legal ``c`` with ``c + fee(c) + 1/net_odds <= 1 - edge``, None without one.
 
     ``size`` contracts decide how the venue's fee rounding bites; None prices the unrounded fee.
     """
@@ -137,7 +137,7 @@ def safer(first: Quote, second: Quote) -> Quote:
 def locked_profit(
     price: Decimal, fee: FeeSchedule, net_odds: Decimal, size: Decimal | None = None, role: Role = "maker"
 ) -> Decimal:
-    """Profit per contract locked by buying at ``price`` and backing ``o`` with ``1/net_odds``: ``1 - c - fee - 1/d'``."""
+    """Profit per contract of buying at ``price`` and backing ``o`` with ``1/net_odds``: ``1 - c - fee - 1/d'``."""
     with localcontext(CONTEXT):
         return ONE - price - fee.break_even(price, size, role) - ONE / net_odds
 
@@ -145,7 +145,7 @@ def locked_profit(
 def locked_sale(
     price: Decimal, fee: FeeSchedule, net_odds: Decimal, size: Decimal | None = None, role: Role = "maker"
 ) -> Decimal:
-    """Profit per contract locked by selling at ``price`` and backing the same outcome: ``p - fee - 1/d'``."""
+    """Profit per contract of selling at ``price`` and backing the same outcome: ``p - fee - 1/d'``."""
     with localcontext(CONTEXT):
         return price - fee.break_even(price, size, role) - ONE / net_odds
 
@@ -181,7 +181,7 @@ def post_only_ask(ask: Decimal, best_bid: Decimal | None, grid: PriceGrid) -> De
 
 
 def in_band(price: Decimal | None, low: Decimal, high: Decimal) -> Decimal | None:
-    """``price`` if it lies in the configured band, else None: outside it fee rounding and ticks dominate (sheet 2.6)."""
+    """``price`` if it lies in the configured band, else None: beyond it fee rounding and ticks dominate."""
     return price if price is not None and low <= price <= high else None
 
 
