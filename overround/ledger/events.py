@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Text, cast, insert, literal
+from sqlalchemy import RowMapping, Text, cast, insert, literal
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,7 +29,7 @@ BET_STATUS = {
     "UNKNOWN": "unknown",
 }
 
-Row = Mapping[str, Any]
+Row = Mapping[str, Any] | RowMapping
 """A row of a ledger table by column name: ``result.mappings()`` or ``row._mapping``."""
 
 
@@ -43,8 +43,8 @@ async def emit(
 ) -> bool:
     """Put one broadcast into the outbox, in the caller's transaction; it is seen when that commits.
 
-    ``old`` may be the whole previous payload: only what changed is kept. ``client`` is required for the private channels
-    and None for the global ones. An UPDATE that changes nothing is not written; returns whether a row was.
+    ``old`` may be the whole previous payload: only what changed is kept. ``client`` is required for the private
+    channels and None for the global ones. An UPDATE that changes nothing is not written; returns whether a row was.
     """
     if (client is None) == (channel in PRIVATE):
         raise ValueError(f"channel {channel} with client {client!r}")
@@ -129,7 +129,7 @@ def scores_payload(fixture_id: str, scores: Mapping[str, Any]) -> dict[str, Any]
 
 
 def emergency_payload(gate: Row | None, now: datetime) -> dict[str, Any]:
-    """The global state (mm-api sheet, sections 5.10 and 7) of the global row of ``gates``; None means nothing blocks."""
+    """The global state (mm-api sheet, sections 5.10 and 7) of the global row of ``gates``; no row, nothing blocks."""
     blocked = gate is not None and (gate["emergency"] or gate["stopped"] or gate["paused"] or gate["soft_paused"])
     since = gate["system_since"] if gate is not None and blocked else None
     return {

@@ -404,3 +404,15 @@ events = Table(
 )
 """What the WebSocket broadcasts. ``client`` NULL is for everyone. A reader takes rows in ``(xid, event_id)`` order and only
 those whose ``xid`` is below ``pg_snapshot_xmin(pg_current_snapshot())``: nothing commits behind its back."""
+
+Index("events_in_order", events.c.xid, events.c.event_id)
+
+rate_windows = Table(
+    "rate_windows",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("used", Integer, nullable=False),
+    prefixes=["UNLOGGED"],
+)
+"""Requests a client made in its current minute; shared by every API process, lost (and harmless so) in a crash."""

@@ -1,0 +1,28 @@
+"""Exchange accounts of one client: only the columns that may be shown are ever read (mm-api sheet, section 5.11)."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from overround.ledger.events import account_payload
+from overround.ledger.reads.page import Page, Window, fetch_page
+from overround.ledger.tables import exchange_accounts
+
+SHOWN = (
+    "account_id",
+    "exchange",
+    "active",
+    "status",
+    "status_reason",
+    "currency",
+    "balance",
+    "available",
+    "balance_at",
+    "created_at",
+)
+
+
+async def list_accounts(connection: AsyncConnection, client: str, window: Window) -> Page:
+    columns = [exchange_accounts.c[name] for name in SHOWN]
+    query = select(*columns).where(exchange_accounts.c.client == client)
+    order = (exchange_accounts.c.created_at.desc(), exchange_accounts.c.account_id)
+    return await fetch_page(connection, query, order, window, account_payload)
