@@ -5,7 +5,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
@@ -20,6 +20,7 @@ LOG = logging.getLogger(__name__)
 CHANNELS = ["orders", "bets", "settlements"]
 BACKOFF = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 REMEMBERED = 1000
+V = TypeVar("V")
 
 
 class Stream:
@@ -38,7 +39,8 @@ class Stream:
         self._idle = float(account.options.get("idle_seconds", "75"))
         """The server beats every 60 s: silence past this is a dead socket."""
         self._report_of, self._read_open = report_of, read_open
-        self._seen: OrderedDict[str, BetReport] = OrderedDict()
+        self._told: OrderedDict[str, BetReport] = OrderedDict()
+        self._shown: OrderedDict[str, dict[str, str]] = OrderedDict()
         self.settlement_listeners: list[Callable[[BetSettlement], None]] = []
 
     async def reports(self) -> AsyncIterator[BetReport]:
@@ -106,22 +108,33 @@ class Stream:
             for listener in self.settlement_listeners:
                 listener(result)
             return None
-        if channel not in {"orders", "bets"} or (channel == "bets" and self._covers(payload)):
+        if channel not in {"orders", "bets"} or (channel == "bets" and self._covered(payload)):
             return None
+        self._remember(payload)
         return await self._report_of(payload)
 
-    def _covers(self, bet: Any) -> bool:
-        """Whether the last report of the bet's request already shows it: a bet event then tells nothing new."""
-        last = self._seen.get(text(bet, "requestUuid"))
-        return last is not None and text(bet, "betId") in {placed.bet_id for placed in last.bets}
+    def _remember(self, payload: Any) -> None:
+        """Keep the bet states a whole order showed, so that the bet events beside it cost no look-up."""
+        if isinstance(payload, dict) and isinstance(payload.get("bets"), list):
+            states = {text(bet, "betId"): text(bet, "betStatus") for bet in payload["bets"]}
+            _keep(self._shown, text(payload, "requestUuid"), states)
+
+    def _covered(self, bet: Any) -> bool:
+        """Whether the bet's order has already shown it in this state: the event then tells nothing new."""
+        shown = self._shown.get(text(bet, "requestUuid"), {})
+        return shown.get(text(bet, "betId")) == text(bet, "betStatus")
 
     def _is_news(self, report: BetReport) -> bool:
-        known = self._seen.get(report.request_id) == report
-        self._seen[report.request_id] = report
-        self._seen.move_to_end(report.request_id)
-        while len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
+        known = self._told.get(report.request_id) == report
+        _keep(self._told, report.request_id, report)
         return not known
+
+
+def _keep(memory: OrderedDict[str, V], key: str, value: V) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    while len(memory) > REMEMBERED:
+        memory.popitem(last=False)
 
 
 async def _send(socket: ClientConnection, body: object) -> None:
