@@ -174,6 +174,26 @@ def describe(code: int | None) -> str:
     return f"exit code {code}"
 
 
+def birth(pid: int) -> str:
+    """When a process started, which tells a reused pid from it; empty once it has ended (or without /proc)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def running(pid: int) -> bool:
+    """Whether the process is there and has not ended."""
+    if sys.platform == "linux":
+        return bool(birth(pid))
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
 def free_port(host: str = "127.0.0.1") -> int:
     with socket.socket() as probe:
         probe.bind((host, 0))

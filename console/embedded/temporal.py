@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,10 +18,24 @@ T = TypeVar("T")
 
 
 class TemporalServer:
-    """One development server with its data in ``state``/temporal.db. Ports: 0 picks a free one."""
+    """One development server with its data in ``state``/temporal.db. Ports: 0 picks a free one.
 
-    def __init__(self, state: Path, port: int = 0, ui_port: int | None = 0, metrics_port: int = 0) -> None:
+    ``attributes`` (search attribute to its type) act only when the namespace is first made: ``namespace.prepare``
+    registers those that came later.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        port: int = 0,
+        ui_port: int | None = 0,
+        metrics_port: int = 0,
+        namespace: str = "default",
+        attributes: Mapping[str, str] | None = None,
+    ) -> None:
         self.state = state.resolve()
+        self.namespace = namespace
+        self.attributes = attributes or {}
         self.port = port
         self.ui_port = ui_port
         """None runs without the UI."""
@@ -67,6 +81,9 @@ class TemporalServer:
         argv += ["--db-filename", str(self.state / "temporal.db")]
         argv += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"]
         argv += ["--metrics-port", str(self.metrics_port), "--log-level", "warn"]
+        argv += ["--namespace", self.namespace]
+        for name, kind in self.attributes.items():
+            argv += ["--search-attribute", f"{name}={kind}"]
         return argv + self._ui() + tuning.flags()
 
     def _ui(self) -> list[str]:

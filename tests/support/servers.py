@@ -10,6 +10,7 @@ from psycopg import sql
 
 from console.embedded.postgres import FAST_AND_FORGETFUL, Postgres
 from console.embedded.temporal import TemporalServer
+from workflows.attributes import ATTRIBUTES
 
 TEMPLATE = "template_overround"
 
@@ -26,7 +27,7 @@ def running_postgres(state: Path) -> Iterator[Postgres]:
 
 @contextmanager
 def running_temporal(state: Path) -> Iterator[TemporalServer]:
-    server = TemporalServer(state, ui_port=None)
+    server = TemporalServer(state, ui_port=None, attributes=ATTRIBUTES)
     try:
         server.start()
         yield server

@@ -1,0 +1,5 @@
+"""``python -m console`` is ``overround``."""
+
+from console.main import run
+
+run()

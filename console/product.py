@@ -1,0 +1,72 @@
+"""What the console needs of the engine, imported only when used."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from console.embedded import children
+from console.embedded.process import Part, StartError
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """The real thing; tests replace single methods."""
+
+    def parts(self, state: Path, env: Mapping[str, str]) -> list[Part]:
+        return children.standard(state, env)
+
+    def attributes(self) -> Mapping[str, str]:
+        from workflows.attributes import ATTRIBUTES
+
+        return ATTRIBUTES
+
+    def check_database(self, database_url: str) -> None:
+        """Raises ``StartError`` with the server's own words, without the password."""
+        import psycopg
+
+        from overround.ledger.db import normalise
+
+        try:
+            psycopg.connect(normalise(database_url).replace("+psycopg", "", 1), connect_timeout=10).close()
+        except psycopg.OperationalError as error:
+            raise StartError(f"DATABASE_URL: {' '.join(str(error).split())}") from None
+        except psycopg.ProgrammingError:
+            raise StartError("DATABASE_URL: not a PostgreSQL address (postgresql://user:password@host/name)") from None
+
+    def migrate(self, database_url: str) -> None:
+        from overround.ledger.migrate import upgrade
+
+        upgrade(database_url)
+
+    def paper(self, state: Path) -> dict[str, Any]:
+        """What the paper venues said about themselves."""
+        body = json.loads((state / "paper.json").read_text())
+        if not isinstance(body, dict):
+            raise StartError(f"the paper venues wrote no object to {state / 'paper.json'}")
+        return body
+
+    def seed(self, database_url: str, paper: Mapping[str, Any], secret_key: str) -> str:
+        """Clients, accounts and keys of the demo; returns the demo API key."""
+        from overround.ledger.seed import demo
+
+        return demo(database_url, paper=paper, secret_key=secret_key)
+
+    def progress(self, database_url: str) -> str:
+        """The live line."""
+        import psycopg
+        from overround.ledger.progress import snapshot
+        from sqlalchemy.exc import OperationalError
+
+        try:
+            return describe(snapshot(database_url))
+        except (psycopg.OperationalError, OperationalError):
+            return "the ledger does not answer"
+
+
+def describe(now: Any) -> str:
+    """One line: feed age in seconds, counts, and money in account currency."""
+    age = "none" if now.feed_age is None else f"{now.feed_age:.1f}s"
+    counts = f"orders {now.open_orders}  fills {now.fills}  hedges {now.hedges}"
+    return f"feed {age}  {counts}  residual {now.residual:.2f}  pnl {now.pnl:+.2f}"

@@ -1,0 +1,124 @@
+"""The state directory: who holds it, the ports it remembers, and what ``run.json`` tells other programs."""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from console.embedded.postgres import write_private
+from console.embedded.process import StartError, birth, free_port, port_taken
+
+LOCK = "overround.lock"
+
+
+class State:
+    """One directory, held by one ``up`` at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self._lock: int | None = None
+
+    def hold(self) -> None:
+        """Take the directory, or raise ``StartError`` when another ``up`` has it. Freed when the process ends."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StartError(f"OVERROUND_STATE_DIR: {self.folder} cannot be used: {error.strerror}") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(
+                f"another 'overround up' already runs on {self.folder}: stop it, or set OVERROUND_STATE_DIR"
+            ) from None
+
+    def clear(self) -> None:
+        """Delete everything but the lock."""
+        for entry in self.folder.iterdir():
+            if entry.name == LOCK:
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+
+    def check_ours(self) -> None:
+        """Refuse to clear a directory that no ``up`` has ever used."""
+        foreign = self.folder.exists() and any(self.folder.iterdir()) and not (self.folder / LOCK).exists()
+        if foreign:
+            raise StartError(f"OVERROUND_STATE_DIR: {self.folder} was not made by overround and will not be cleared")
+
+    def port(self, name: str, wanted: int, setting: str, host: str = "127.0.0.1", count: int = 1) -> int:
+        """The port to use: the one asked for (``StartError`` when taken), or a remembered free one for 0.
+
+        ``count`` consecutive ports must be free for 0; an explicit choice is checked at its first port only.
+        """
+        if wanted:
+            if port_taken(wanted, host):
+                raise StartError(f"port {wanted} is taken: set {setting} to a free one, or to 0 to have one picked")
+            return wanted
+        remembered = self._read("ports.json")
+        chosen = remembered.get(name)
+        if not isinstance(chosen, int) or not _all_free(chosen, count, host):
+            chosen = _free_range(count, host)
+            write_private(self.folder / "ports.json", json.dumps({**remembered, name: chosen}))
+        return chosen
+
+    def secret(self) -> str:
+        """The key that encrypts credentials at rest, made at the first start."""
+        file = self.folder / "secret.key"
+        if not file.exists():
+            write_private(file, secrets.token_urlsafe(32))
+        return file.read_text().strip()
+
+    def write_run(self, facts: dict[str, Any]) -> None:
+        """``run.json``, whole or not at all."""
+        fresh = self.folder / "run.json.new"
+        write_private(fresh, json.dumps(facts, indent=2) + "\n")
+        fresh.replace(self.folder / "run.json")
+
+    def read_run(self) -> dict[str, Any]:
+        """What runs; empty when nothing does."""
+        return self._read("run.json")
+
+    def forget_run(self) -> None:
+        for name in ("run.json", "pids.json"):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def remember_pids(self, pids: dict[str, int]) -> None:
+        born = {str(pid): birth(pid) for pid in pids.values()}
+        write_private(self.folder / "pids.json", json.dumps(born))
+
+    def await_leftovers(self, seconds: float = 15.0) -> None:
+        """After a killed ``up`` its children are still stopping: wait for them, then kill them."""
+        born = self._read("pids.json")
+        deadline = time.monotonic() + seconds
+        while left := [int(pid) for pid, when in born.items() if when and birth(int(pid)) == when]:
+            if time.monotonic() > deadline:
+                for pid in left:
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+
+    def _read(self, name: str) -> dict[str, Any]:
+        try:
+            body = json.loads((self.folder / name).read_text())
+        except (OSError, ValueError):
+            return {}
+        return body if isinstance(body, dict) else {}
+
+
+def _all_free(first: int, count: int, host: str) -> bool:
+    return first + count <= 65536 and not any(port_taken(port, host) for port in range(first, first + count))
+
+
+def _free_range(count: int, host: str) -> int:
+    for _ in range(100):
+        first = free_port(host)
+        if _all_free(first, count, host):
+            return first
+    raise StartError(f"no {count} free consecutive ports on {host}")

@@ -1,0 +1,218 @@
+"""``overround up`` as an operator meets it: real Postgres and Temporal, tiny children in place of the product's."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.embedded import identity
+from console.embedded.process import running
+from tests.console.dummies import DIES, NAMES
+from tests.console.test_supervisor import until
+
+ROOT = Path(__file__).resolve().parents[2]
+PORTS = ("POSTGRES", "TEMPORAL", "TEMPORAL_UI", "TEMPORAL_METRICS", "API", "PAPER")
+ANY_PORT = {f"OVERROUND_{name}_PORT": "0" for name in PORTS}
+
+
+class Up:
+    """One ``up`` in a process group of its own, its output in a file."""
+
+    def __init__(
+        self, state: Path, *arguments: str, env: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+    ) -> None:
+        self.state = state
+        self.output = state.with_name(f"{state.name}-{time.monotonic_ns()}.out")
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*prefix, sys.executable, "-m", "tests.console.dummies", *arguments],
+                stdout=output,
+                stderr=output,
+                cwd=ROOT,
+                env={**os.environ, **ANY_PORT, "OVERROUND_STATE_DIR": str(state), **(env or {})},
+                process_group=0,
+            )
+
+    @property
+    def text(self) -> str:
+        return self.output.read_text()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads((self.state / "run.json").read_text())
+        return body
+
+    def ready(self) -> "Up":
+        until(lambda: "is ready" in self.text or self.process.poll() is not None, 30)
+        assert "is ready" in self.text, self.text
+        return self
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+    def refused(self) -> str:
+        """It ends by itself, with one line and no traceback; returns that line."""
+        assert self.process.wait(30) == 1
+        assert "Traceback" not in self.text
+        return self.text.strip().splitlines()[-1]
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def start(stack: ExitStack, state: Path, *arguments: str, **options: Any) -> Up:
+    up = Up(state, *arguments, **options)
+
+    def end() -> None:
+        if up.process.poll() is None:
+            up.process.send_signal(signal.SIGTERM)
+            up.process.wait(30)
+
+    stack.callback(end)
+    return up
+
+
+def test_ctrl_c_stops_what_it_started_and_the_next_up_continues(stack: ExitStack, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    bystander = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"])
+    stack.callback(bystander.wait)
+    stack.callback(bystander.kill)
+    up = start(stack, state).ready()
+    facts = up.facts
+    assert set(facts) >= {"apiUrl", "apiKey", "temporalUiUrl", "temporalAddress", "databaseUrl", "paper", "pids"}
+    assert set(facts["pids"]) == {"postgres", "temporal", *NAMES}
+    assert stat.S_IMODE((state / "run.json").stat().st_mode) == 0o600
+    assert up.stop() == 0
+    assert not any(running(pid) for pid in facts["pids"].values())
+    assert bystander.poll() is None
+    assert (state / "stops").read_text().split() == ["api", "streamers", "worker", "paper"]
+    assert not (state / "run.json").exists()
+
+    again = start(stack, state).ready()
+    assert again.facts["databaseUrl"] == facts["databaseUrl"]
+    assert again.stop(signal.SIGTERM) == 0
+
+
+def test_a_second_up_on_the_same_state_is_refused(stack: ExitStack, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    first = start(stack, state).ready()
+    line = start(stack, state).refused()
+    assert "another 'overround up' already runs" in line
+    assert "OVERROUND_STATE_DIR" in line
+    assert first.process.poll() is None
+    assert first.facts["apiKey"] == "demo-key"
+
+
+def test_after_kill_nine_of_everything_the_next_up_starts(stack: ExitStack, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    first = start(stack, state).ready()
+    pids = first.facts["pids"].values()
+    first.process.kill()
+    first.process.wait()
+    second = start(stack, state).ready()
+    assert not any(running(pid) for pid in pids)
+    assert second.stop() == 0
+
+
+def test_fresh_starts_clean(stack: ExitStack, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    up = start(stack, state).ready()
+    secret = (state / "secret.key").read_text()
+    up.stop()
+    clean = start(stack, state, "--fresh").ready()
+    assert (state / "secret.key").read_text() != secret
+    assert not (state / "stops").exists()
+    clean.stop()
+
+
+def test_fresh_does_not_clear_a_folder_of_somebody_else(stack: ExitStack, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("years of work")
+    assert "OVERROUND_STATE_DIR" in start(stack, precious, "--fresh").refused()
+    assert (precious / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "setting", ["OVERROUND_API_PORT", "OVERROUND_TEMPORAL_PORT", "OVERROUND_POSTGRES_PORT", "OVERROUND_PAPER_PORT"]
+)
+def test_a_taken_port_names_its_setting(stack: ExitStack, tmp_path: Path, setting: str) -> None:
+    listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+    port = listener.getsockname()[1]
+    line = start(stack, tmp_path / "state", env={setting: str(port)}).refused()
+    assert line == f"overround: port {port} is taken: set {setting} to a free one, or to 0 to have one picked"
+
+
+def test_a_dead_child_ends_everything_with_one_line(stack: ExitStack, tmp_path: Path) -> None:
+    up = start(stack, tmp_path / "state", env={"DUMMY_API": DIES})
+    line = up.refused()
+    assert line.startswith("overround: api stopped with exit code 3 (OVERROUND_API_PORT): no such thing")
+    assert (tmp_path / "state" / "stops").read_text().split() == ["streamers", "worker", "paper"]
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ({"OVERROUND_API_PORT": "eighty"}, "OVERROUND_API_PORT: Input should be a valid integer"),
+        ({"OVERROUND_API_PORT": "70000"}, "OVERROUND_API_PORT: 70000 is not a port"),
+        ({"OVERROUND_TRADING_CONFIG": "/nonexistent.toml"}, "OVERROUND_TRADING_CONFIG: /nonexistent.toml"),
+        ({"OVERROUND_STATE_DIR": "/proc/nowhere"}, "OVERROUND_STATE_DIR: /proc/nowhere cannot be used"),
+        ({"DATABASE_URL": "not an address"}, "DATABASE_URL: not a PostgreSQL address"),
+        ({"DATABASE_URL": "postgresql://mm:x@127.0.0.1:1/none"}, "DATABASE_URL: connection failed"),
+    ],
+)
+def test_a_bad_setting_is_one_line(stack: ExitStack, tmp_path: Path, env: dict[str, str], words: str) -> None:
+    assert words in start(stack, tmp_path / "state", env=env).refused()
+
+
+def test_a_broken_configuration_file_is_one_line(stack: ExitStack, tmp_path: Path) -> None:
+    file = tmp_path / "trading.toml"
+    file.write_text("margin = = 2")
+    line = start(stack, tmp_path / "state", env={"OVERROUND_TRADING_CONFIG": str(file)}).refused()
+    assert line.startswith(f"overround: OVERROUND_TRADING_CONFIG: {file} cannot be read")
+
+
+def test_a_wrong_database_password_is_one_line_without_the_password(
+    stack: ExitStack, tmp_path: Path, blank_database_url: str
+) -> None:
+    password = blank_database_url.split(":")[2].split("@")[0]
+    wrong = blank_database_url.replace(password, "open-sesame")
+    line = start(stack, tmp_path / "state", env={"DATABASE_URL": wrong}).refused()
+    assert "DATABASE_URL" in line
+    assert "password authentication failed" in line
+    assert "open-sesame" not in line
+
+
+def test_real_servers_are_used_and_left_alone(
+    stack: ExitStack, tmp_path: Path, blank_database_url: str, temporal_server: Any
+) -> None:
+    env = {"DATABASE_URL": blank_database_url, "TEMPORAL_ADDRESS": temporal_server.address}
+    up = start(stack, tmp_path / "state", env=env).ready()
+    assert set(up.facts["pids"]) == set(NAMES)
+    assert up.facts["databaseUrl"] == blank_database_url
+    assert up.stop() == 0
+    assert temporal_server.process.alive()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="everything here already runs as an ordinary user")
+def test_up_as_an_ordinary_user(stack: ExitStack, tmp_path: Path) -> None:
+    if identity.choose().mode != "mapped":
+        pytest.skip("this machine does not allow user namespaces")
+    up = start(stack, tmp_path / "state", prefix=identity.UNSHARE).ready()
+    command = Path(f"/proc/{up.facts['pids']['postgres']}/cmdline").read_bytes()
+    assert not command.startswith(b"unshare")
+    assert up.stop() == 0
