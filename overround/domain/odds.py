@@ -124,13 +124,13 @@ def from_malay(price: Decimal) -> Decimal:
     number = exact(price)
     if number == ZERO or abs(number) > ONE:
         raise InvalidOdds(f"Malay odds lie in [-1, 1] without 0, got {price}")
-    return ONE + number if number > ZERO else ONE - divide(ONE, number)
+    return ONE + number if number > ZERO else CONTEXT.subtract(ONE, divide(ONE, number))
 
 
 def to_malay(odds: Decimal) -> Decimal:
     """Malay odds; even money is +1."""
     profit = to_hong_kong(odds)
-    return profit if profit <= ONE else -divide(ONE, profit)
+    return profit if profit <= ONE else divide(-ONE, profit)
 
 
 def from_indonesian(price: Decimal) -> Decimal:
@@ -138,13 +138,13 @@ def from_indonesian(price: Decimal) -> Decimal:
     number = exact(price)
     if abs(number) < ONE:
         raise InvalidOdds(f"Indonesian odds are at or beyond 1 either way, got {price}")
-    return ONE + number if number > ZERO else ONE - divide(ONE, number)
+    return ONE + number if number > ZERO else CONTEXT.subtract(ONE, divide(ONE, number))
 
 
 def to_indonesian(odds: Decimal) -> Decimal:
     """Indonesian odds; even money is +1."""
     profit = to_hong_kong(odds)
-    return profit if profit >= ONE else -divide(ONE, profit)
+    return profit if profit >= ONE else divide(-ONE, profit)
 
 
 def sx_maker_price(percentage_odds: int) -> Decimal:
@@ -154,7 +154,7 @@ def sx_maker_price(percentage_odds: int) -> Decimal:
 
 def sx_taker_price(percentage_odds: int) -> Decimal:
     """What the taker pays against SX ``percentageOdds``, exact."""
-    return ONE - sx_maker_price(percentage_odds)
+    return CONTEXT.subtract(ONE, sx_maker_price(percentage_odds))
 
 
 def to_sx(price: Decimal) -> int:

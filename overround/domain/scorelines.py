@@ -11,9 +11,10 @@ from overround.domain.numbers import ZERO
 
 @dataclass(frozen=True, slots=True)
 class ScoreLeg:
-    """A bet (``back``, ``lay``) or contracts (``buy``, ``sell``).
+    """A bet (``back``, ``lay``) or contracts (``buy``, ``sell``) on something the final score decides.
 
-    ``price`` is decimal odds and ``size`` the backer's stake of a bet; price and count of contracts. ``fee`` is what was paid whatever happens.
+    Bets: ``price`` is decimal odds, ``size`` the backer's stake. Contracts: probability price and count. ``fee`` is
+    what was paid whatever happens.
     """
 
     pick: Pick
