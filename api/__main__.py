@@ -1,0 +1,89 @@
+"""``python -m api``: serve the API until SIGTERM or SIGINT."""
+
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import psycopg
+import uvicorn
+
+from api.app import create_app
+from overround.settings import Settings
+
+MAX_MESSAGE = 64 * 1024
+
+
+class Server(uvicorn.Server):
+    """Calls ``ready`` once connections are accepted."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def leave(code: int, line: str = "") -> NoReturn:
+    """Say why in one line and end at once (stack sheet, section 4.2, "Exit")."""
+    if line:
+        print(line, file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def announce() -> None:
+    """Touch the file the supervisor waits for."""
+    ready = os.environ.get("OVERROUND_READY_FILE")
+    if ready:
+        Path(ready).touch()
+
+
+def checked() -> Settings:
+    """The settings, if the API can run with them."""
+    settings = Settings()
+    if not settings.database_url:
+        leave(1, "the API needs a database: set DATABASE_URL")
+    if not settings.secret_key.get_secret_value():
+        leave(1, "the API needs the key that peppers API keys: set OVERROUND_SECRET_KEY")
+    try:
+        psycopg.connect(settings.database_url.replace("+psycopg", "", 1), connect_timeout=10).close()
+    except psycopg.Error as error:
+        leave(1, f"the API cannot reach the database named by DATABASE_URL ({type(error).__name__})")
+    return settings
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The bound socket, or an end that names the setting."""
+    family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
+    try:
+        return socket.create_server((settings.api_host, settings.api_port), family=family, backlog=2048)
+    except OSError as error:
+        where = f"{settings.api_host}:{settings.api_port}"
+        leave(1, f"the API cannot listen on {where} ({error.strerror}): set OVERROUND_API_PORT to a free port")
+
+
+def main() -> NoReturn:
+    settings = checked()
+    listener = listen(settings)
+    config = uvicorn.Config(
+        create_app(settings),
+        log_level=settings.log_level.lower(),
+        access_log=False,
+        ws_max_size=MAX_MESSAGE,
+        timeout_graceful_shutdown=2,
+        server_header=False,
+    )
+    server = Server(config, announce)
+    server.run([listener])
+    leave(0 if server.started else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""The application: ``create_app(settings)`` knows nothing global, so tests and processes may hold several."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+from fastapi.routing import APIRoute
+from fastapi_offline import FastAPIOffline
+
+from api import accounts, bets, errors, fixtures, me, orders, pnl, positions, trading
+from api.auth import KeyRing
+from api.broadcast import Hub
+from api.connections import Slots
+from api.context import Context, Timing
+from api.errors import Refusal
+from api.middleware import Envelope
+from api.subscribe import subscribe
+from overround.ledger.db import connect
+from overround.settings import Settings
+
+PARTS = (me, trading, orders, bets, fixtures, positions, accounts, pnl)
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+@asynccontextmanager
+async def running(settings: Settings, timing: Timing) -> AsyncIterator[Context]:
+    """Everything the requests share, from first to last."""
+    pool = connect(settings.database_url)
+    single = pool.execution_options(isolation_level="AUTOCOMMIT")
+    reader = pool.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    keys = KeyRing(single, settings.secret_key, timing.key_cache)
+    hub, slots = Hub(single, timing.poll), Slots(single)
+    try:
+        yield Context(settings, timing, single, reader, keys, hub, slots)
+    finally:
+        await hub.close()
+        await slots.close()
+        await pool.dispose()
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+async def _plain_http(request: Request) -> Response:
+    raise Refusal(426, "Connect with WebSocket", {"Upgrade": "websocket", "Connection": "Upgrade"})
+
+
+async def _alive() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+def create_app(settings: Settings, timing: Timing | None = None) -> FastAPI:
+    """The API of one process; the database is opened when it starts, not here."""
+    clock = timing or Timing()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running(settings, clock) as app.state.context:
+            yield
+
+    app = FastAPIOffline(
+        title="MM-V2 Trading API",
+        version="1.0.0",
+        summary="Monitor a market-making engine on prediction markets.",
+        lifespan=lifespan,
+        generate_unique_id_function=_operation_id,
+    )
+    for part in PARTS:
+        app.include_router(part.routes)
+    app.add_api_websocket_route("/ws/subscribe", subscribe)
+    app.add_api_route("/ws/subscribe", _plain_http, methods=METHODS, include_in_schema=False)
+    app.add_api_route("/healthz", _alive, include_in_schema=False)
+    errors.install(app)
+    app.add_middleware(Envelope)
+    return app

@@ -1,0 +1,78 @@
+"""How many WebSockets a key may hold, counted across every API process (mm-api sheet, section 4).
+
+A connection holds one numbered place of its key as a Postgres advisory lock on this process's own session, so a process
+that dies gives its places back by dying.
+"""
+
+import asyncio
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+PER_KEY = 5
+SPACE = 0x6F76 << 48
+"""Keeps our lock numbers apart from any other user of advisory locks."""
+
+
+class Slots:
+    """Places of keys held by this process. ``engine`` commits each statement by itself."""
+
+    def __init__(self, engine: AsyncEngine, per_key: int = PER_KEY) -> None:
+        self._engine = engine
+        self._per_key = per_key
+        self._held: set[int] = set()
+        self._session: AsyncConnection | None = None
+        self._busy = asyncio.Lock()
+
+    async def take(self, key_id: int) -> int | None:
+        """A place of the key, None when all are taken."""
+        async with self._busy:
+            places = range(SPACE + key_id * 8, SPACE + key_id * 8 + self._per_key)
+            try:
+                return await self._first_free(places)
+            except DBAPIError:
+                await self._reconnect()
+                return await self._first_free(places)
+
+    async def free(self, place: int) -> None:
+        """Give a place back."""
+        async with self._busy:
+            self._held.discard(place)
+            try:
+                await (await self._connection()).execute(select(func.pg_advisory_unlock(place)))
+            except DBAPIError:
+                await self._reconnect()
+
+    async def close(self) -> None:
+        """Give everything back."""
+        async with self._busy:
+            self._held.clear()
+            if self._session is not None:
+                await self._session.invalidate()
+                await self._session.close()
+                self._session = None
+
+    async def _first_free(self, places: range) -> int | None:
+        connection = await self._connection()
+        for place in places:
+            if place not in self._held and await self._lock(connection, place):
+                self._held.add(place)
+                return place
+        return None
+
+    async def _lock(self, connection: AsyncConnection, place: int) -> bool:
+        return bool((await connection.execute(select(func.pg_try_advisory_lock(place)))).scalar_one())
+
+    async def _connection(self) -> AsyncConnection:
+        if self._session is None:
+            self._session = await self._engine.connect()
+            for place in self._held:
+                await self._lock(self._session, place)
+        return self._session
+
+    async def _reconnect(self) -> None:
+        """The session ended and its locks with it: the next use opens another and takes them again."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()

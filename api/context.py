@@ -1,0 +1,53 @@
+"""What every request of one process shares."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from starlette.requests import HTTPConnection
+
+from api.auth import KeyRing
+from api.broadcast import Hub
+from api.connections import Slots
+from overround.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds of the WebSocket's life (mm-api sheet, section 7) and of our polling."""
+
+    subscribe: float = 30.0
+    heartbeat: float = 60.0
+    poll: float = 0.05
+    key_cache: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """``engine`` is for single statements in autocommit; requests read through ``reader``, one snapshot each."""
+
+    settings: Settings
+    timing: Timing
+    engine: AsyncEngine
+    reader: AsyncEngine
+    keys: KeyRing
+    hub: Hub
+    slots: Slots
+
+
+def context_of(connection: HTTPConnection) -> Context:
+    """The running app's context."""
+    found = connection.app.state.context
+    assert isinstance(found, Context)
+    return found
+
+
+async def _reader(request: Request) -> AsyncIterator[AsyncConnection]:
+    async with context_of(request).reader.connect() as connection:
+        yield connection
+
+
+Reader = Annotated[AsyncConnection, Depends(_reader, scope="function")]
+"""A read-only connection whose statements all see the same moment; given back before the answer leaves."""
