@@ -41,7 +41,11 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class PlaceRequest:
-    """One order to send. ``expires_at`` is epoch seconds or None. Resting orders are post-only; ``ioc`` is for unwinds."""
+    """One order to send. ``expires_at`` is epoch seconds or None. Resting orders are post-only; ``ioc`` is for unwinds.
+
+    ``signed_at`` is the epoch ms a signing venue puts into the order; the same intent must carry the same value on every
+    run, so that its order id is the same. 0 means now.
+    """
 
     client_order_id: str
     instrument: Instrument
@@ -50,6 +54,7 @@ class PlaceRequest:
     size: Decimal
     time_in_force: TimeInForce = "gtc"
     expires_at: int | None = None
+    signed_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

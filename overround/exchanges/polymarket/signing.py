@@ -12,8 +12,8 @@ from typing import Literal
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_typing import Hash32
 from eth_utils.crypto import keccak
-from hexbytes import HexBytes
 
 CHAIN_ID = 137
 EXCHANGE_V2 = "0xE111180000d2663C0091e4f400237545B87B996B"
@@ -50,7 +50,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class OrderFields:
-    """The signed struct: amounts in base units of 6 decimals, ``timestamp`` epoch ms, ``token_id`` a decimal uint256."""
+    """The signed struct: amounts in base units of 6 decimals, ``timestamp`` in epoch ms, ids as decimal strings."""
 
     salt: int
     maker: str
@@ -148,7 +148,7 @@ class Signer:
         return f"Signer({self.address})"
 
     def _sign(self, digest: bytes) -> bytes:
-        return bytes(self._account.unsafe_sign_hash(HexBytes(digest)).signature)
+        return bytes(self._account.unsafe_sign_hash(Hash32(digest)).signature)
 
     def sign_order(self, order: OrderFields, exchange: str, version: str) -> str:
         """The wire signature: 65 bytes for types 0 to 2, the ERC-7739 nested form for deposit wallets (section 5.1)."""

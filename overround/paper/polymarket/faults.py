@@ -1,0 +1,70 @@
+"""Ways to lose an answer after the work was done."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from overround.paper.polymarket.hub import VENUE
+from overround.paper.records import PaperOrder
+
+if TYPE_CHECKING:
+    from overround.paper.polymarket.venue import PaperPolymarket
+
+
+class Dropped(Response):
+    """The connection breaks off before the answer is complete.
+
+    A response cannot close a socket, but announcing more bytes than are sent makes the server close it.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        head = [(b"content-type", b"application/json"), (b"content-length", b"1000000")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.body", "body": b"[", "more_body": True})
+        await asyncio.sleep(0)
+        raise ConnectionAbortedError("the paper venue drops this answer")
+
+
+async def after_placing(venue: "PaperPolymarket", response: Response, order_ids: list[str]) -> Response:
+    """What becomes of a placement's answer once the orders are in the book."""
+    faults = venue.world.faults
+    if (first := faults.fires(VENUE, "fill_first")) is not None:
+        await _fill_first(venue, order_ids, first)
+    if (late := faults.fires(VENUE, "answer_late")) is not None:
+        await asyncio.sleep(float(late.get("seconds", 1)))
+    if faults.fires(VENUE, "error_accepted") is not None:
+        return JSONResponse({"error": "Internal server error"}, 500)
+    return Dropped() if faults.fires(VENUE, "answer_lost") is not None else response
+
+
+async def _fill_first(venue: "PaperPolymarket", order_ids: list[str], details: dict[str, Any]) -> None:
+    """Hold the answer until an order has traded: with the named ``taker`` at once, else for at most ``seconds``."""
+    taker = details.get("taker")
+    orders = [venue.engine.orders[name] for name in order_ids if name in venue.engine.orders]
+    if taker is not None:
+        for order in orders:
+            hit(venue, order, str(taker))
+    deadline = asyncio.get_running_loop().time() + float(details.get("seconds", 2))
+    while not any(order.filled for order in orders) and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+
+
+def hit(venue: "PaperPolymarket", order: PaperOrder, account: str) -> None:
+    """Trade against a resting order from ``account``, by buying the other side of its book."""
+    venue.engine.place(
+        PaperOrder(
+            order_id=f"{account}-hits-{order.order_id}-{order.filled}",
+            exchange=VENUE,
+            book_id=order.book_id,
+            account=account,
+            outcome="no" if order.is_bid else "yes",
+            action="buy",
+            price=1 - order.yes_price if order.is_bid else order.yes_price,
+            size=order.remaining,
+            created_at=venue.world.now_ms(),
+            time_in_force="ioc",
+        )
+    )
