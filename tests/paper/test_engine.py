@@ -40,7 +40,7 @@ class Bench:
     def order(self, account: str, outcome: str, action: str, price: str, size: str, **more: Any) -> PaperOrder:
         self._count += 1
         fields = {"outcome": outcome, "action": action, "price": D(price), "size": D(size), "created_at": self.now}
-        return PaperOrder(f"o{self._count}", EXCHANGE, "B", account, **{**fields, **more})  # type: ignore[arg-type]
+        return PaperOrder(f"o{self._count}", EXCHANGE, "B", account, **{**fields, **more})
 
     def place(self, account: str, side: str, price: str, size: str, **more: Any) -> PaperOrder:
         """``side`` like ``"buy yes"``."""
