@@ -87,6 +87,7 @@ class Takers:
 
     def take(self, account: str, spot: Spot, *, buy: bool, limit: float, size: Decimal) -> list[Trade]:
         """An immediate order for YES (``buy``) or against it, at ``limit`` or better; its trades."""
+        self._enter()
         price = _cents(limit, up=buy)
         if not ZERO < price < ONE or size <= ZERO:
             return []

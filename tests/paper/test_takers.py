@@ -104,9 +104,9 @@ def test_takers_sell_what_they_hold() -> None:
     assert floor.engine.holding("kalshi", NOISE, floor.book, "yes") == 0
 
 
-def test_a_spot_on_the_no_side_is_priced_the_other_way_round() -> None:
+def test_a_spot_on_the_no_side_is_priced_the_other_way_round(monkeypatch: pytest.MonkeyPatch) -> None:
     floor = Floor(QUIET)
-    floor.stage.venues["kalshi"].book_of = lambda _f, _o: (floor.book, "no")  # type: ignore[method-assign]
+    monkeypatch.setattr(floor.stage.venues["kalshi"], "book_of", lambda _f, _o: (floor.book, "no"))
     spot = floor.takers.spot("kalshi", "f", 2, 0.3)
     assert spot is not None
     assert isclose(spot.fair, 0.7)
