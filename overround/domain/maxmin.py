@@ -179,7 +179,10 @@ def best_hedge(vector: Mapping[Outcome, Decimal], hedges: Sequence[Hedge], max_t
 
 
 def _multiples(hedge: Hedge, stake: Fraction) -> list[Fraction]:
-    """Stakes the venue accepts next to the exact one: two multiples of the step each way, or nothing, or its limits."""
+    """Stakes the venue accepts next to the exact one: two multiples of the step each way, or nothing, or its limits.
+
+    An instrument used up to its limit stays there.
+    """
     if stake == 0:
         return [Fraction(0)]
     step = Fraction(hedge.step)
@@ -187,6 +190,8 @@ def _multiples(hedge: Hedge, stake: Fraction) -> list[Fraction]:
     near = [(at + offset) * step for offset in (-1, 0, 1, 2)]
     low = -(-Fraction(hedge.low) // step) * step
     high = None if hedge.high is None else Fraction(hedge.high) // step * step
+    if stake == hedge.high and high is not None and high >= low:
+        return [high]
     fits = {value for value in (*near, low) if value >= low and (high is None or value <= high)}
     return sorted({Fraction(0), *(value for value in fits if value > 0)})
 
