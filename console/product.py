@@ -55,18 +55,6 @@ class Product:
 
     def progress(self, database_url: str) -> str:
         """The live line."""
-        import psycopg
-        from overround.ledger.progress import snapshot
-        from sqlalchemy.exc import OperationalError
+        from console.progress import line
 
-        try:
-            return describe(snapshot(database_url))
-        except (psycopg.OperationalError, OperationalError):
-            return "the ledger does not answer"
-
-
-def describe(now: Any) -> str:
-    """One line: feed age in seconds, counts, and money in account currency."""
-    age = "none" if now.feed_age is None else f"{now.feed_age:.1f}s"
-    counts = f"orders {now.open_orders}  fills {now.fills}  hedges {now.hedges}"
-    return f"feed {age}  {counts}  residual {now.residual:.2f}  pnl {now.pnl:+.2f}"
+        return line(database_url)
