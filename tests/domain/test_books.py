@@ -1,13 +1,12 @@
 """Books that may not be priced from are refused with their code (pricing sheet 1.1, invariant 7.10)."""
 
-from decimal import Decimal as D
 from typing import Any
 
 import pytest
 
 from overround.domain.books import BadBook, band_of, check_book, check_lines, check_odds
 from overround.domain.markets import MarketBook, MarketKey, OutcomePrice
-from tests.domain.vectors import label, load
+from tests.domain.vectors import D, label, load
 
 OUTCOMES = {"two_way": 2, "three_way": 3}
 

@@ -1,8 +1,8 @@
 """Margin removal against the golden vectors and its laws (pricing sheet 1 and 7.1)."""
 
 import time
-from decimal import Decimal as D
 from decimal import localcontext
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from overround.domain.devig import (
     steady_values,
 )
 from overround.domain.odds import booksum
-from tests.domain.vectors import cases, exactly, label
+from tests.domain.vectors import D, cases, exactly, label
 
 PARAMETER = {"power": "k", "shin": "z", "odds_ratio": "c", "goto_conversion": "step"}
 EIGHTEEN_DIGITS = D("1e-18")
@@ -70,10 +70,10 @@ def attempt(odds: tuple[D, ...], method: Method) -> Fair:
 @given(BOOKS, st.sampled_from(Method))
 def test_probabilities_sum_to_one_inside_the_unit_interval_in_order(odds: tuple[D, ...], method: Method) -> None:
     fair = attempt(odds, method)
-    assert abs(sum(fair.probabilities) - 1) <= RESIDUE
+    assert abs(sum(fair.probabilities, D(0)) - 1) <= RESIDUE
     assert all(0 < p < 1 for p in fair.probabilities)
     ranked = sorted(zip(odds, fair.probabilities, strict=True))
-    for (short, likely), (long, unlikely) in zip(ranked, ranked[1:], strict=False):
+    for (short, likely), (long, unlikely) in pairwise(ranked):
         assert likely > unlikely if short < long else abs(likely - unlikely) < RESIDUE
 
 
@@ -182,7 +182,7 @@ def test_place_markets_scale_to_the_number_of_winners() -> None:
     odds = (D("1.40"), D("1.50"), D("2.50"), D("4.00"), D("5.00"), D("6.00"))
     fair = fair_values(odds, Method.SHIN, winners=3)
     assert (fair.method, fair.requested) == (Method.MULTIPLICATIVE, Method.SHIN)
-    assert abs(sum(fair.probabilities) - 3) < RESIDUE
+    assert abs(sum(fair.probabilities, D(0)) - 3) < RESIDUE
     assert abs(fair.probabilities[0] / fair.probabilities[3] - D(4) / D("1.4")) < RESIDUE
     assert abs(fair.margin - (fair.booksum / 3 - 1)) < RESIDUE
 

@@ -1,6 +1,5 @@
 """Worst cases, realised profit and skew (pricing sheet 3.3, 4.1, 4.4, 5.2 and invariants 7.6, 7.8)."""
 
-from decimal import Decimal as D
 from itertools import product
 
 import pytest
@@ -19,7 +18,7 @@ from overround.domain.exposure import (
     with_open_orders,
 )
 from overround.domain.payoffs import Bet, Trade, Vector, add, payoff, worst
-from tests.domain.vectors import exactly, near
+from tests.domain.vectors import D, exactly, near
 
 OUTCOMES = ["A", "B"]
 A = frozenset({"A"})
@@ -76,15 +75,15 @@ def test_hedge_capacity_is_shared_by_all_that_rests() -> None:
 
 def test_average_cost_realises_only_what_closes() -> None:
     held = Holding().trade("buy", D(100), D("0.40"), D("0.2")).trade("buy", D(100), D("0.50"))
-    assert (held.size, held.average, held.realised) == (200, D("0.45"), D("-0.2"))
+    assert (held.size, held.average, held.realised) == (D(200), D("0.45"), D("-0.2"))
     closed = held.trade("sell", D(50), D("0.55"))
-    assert (closed.size, closed.average, closed.realised) == (150, D("0.45"), D("4.8"))
+    assert (closed.size, closed.average, closed.realised) == (D(150), D("0.45"), D("4.8"))
     assert closed.unrealised(D("0.47")) == 3
 
 
 def test_a_holding_that_turns_over_opens_the_rest_at_the_new_price() -> None:
     held = Holding().trade("buy", D(100), D("0.40")).trade("sell", D(150), D("0.60"))
-    assert (held.size, held.average, held.realised) == (-50, D("0.60"), 20)
+    assert (held.size, held.average, held.realised) == (D(-50), D("0.60"), D(20))
     assert held.trade("buy", D(50), D("0.55")) == Holding(D(0), D(0), D("22.5"))
 
 
@@ -127,7 +126,7 @@ def test_a_hedged_book_is_not_skewed(locked: D, tolerance: D) -> None:
 def test_tilted_prices_stay_probabilities_and_lean_against_the_inventory(held: Vector, tolerance: D) -> None:
     fair: Vector = {"A": D("0.4"), "B": D("0.6")}
     skewed = tilted(fair, held, tolerance)
-    assert abs(sum(skewed.values()) - 1) < D("1e-25")
+    assert abs(sum(skewed.values(), D(0)) - 1) < D("1e-25")
     assert all(0 < price < 1 for price in skewed.values())
     assert (skewed["A"] - fair["A"]) * (held["A"] - held["B"]) <= D("1e-25")
 

@@ -1,6 +1,5 @@
 """Fee schedules as the pricer sees them, and every venue's exact order-level fee (pricing sheet 2.2 to 2.4, 7.4)."""
 
-from decimal import Decimal as D
 from typing import Any
 
 import pytest
@@ -33,7 +32,7 @@ from overround.domain.venue_fees import (
     spread_fee,
     sx_fee,
 )
-from tests.domain.vectors import cases, exactly, label, near
+from tests.domain.vectors import D, cases, exactly, label, near
 
 PRICES = st.decimals(D("0.01"), D("0.99"), places=2)
 SIZES = st.integers(1, 5000).map(D)
@@ -189,7 +188,7 @@ def test_4casters_takers_pay_on_the_smaller_of_risk_and_win(case: Any) -> None:
 
 def test_4casters_makers_pay_nothing() -> None:
     wager = fourcasters(D(50), D(2), D("0.01"), "maker")
-    assert (wager.fee, wager.risk, wager.win) == (0, 50, 50)
+    assert (wager.fee, wager.risk, wager.win) == (D(0), D(50), D(50))
 
 
 @pytest.mark.parametrize("case", of("sx_bet", "sx_bet_parlay"), ids=label)

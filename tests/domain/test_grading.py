@@ -1,7 +1,6 @@
 """Grading and settlement money against the golden vectors and their laws (pricing sheet 5.5 and invariant 7.7)."""
 
-from decimal import Decimal as D
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -30,7 +29,7 @@ from overround.domain.grading import (
 )
 from overround.domain.numbers import BadNumber
 from overround.domain.venue_fees import market_commission, net_winnings_commission
-from tests.domain.vectors import cases, exactly, label, near
+from tests.domain.vectors import D, cases, exactly, label, near
 
 ALL = cases("settlement")
 MARKETS = [case for case in ALL if "bets_in_one_market" in case]
@@ -104,7 +103,7 @@ def test_in_play_handicaps_settle_on_the_goals_after_the_bet(case: Any) -> None:
     full = grade(pick, final)
     assert full == case["if_full_match_rule"]["status"]
     assert money(case["bet"], full) == D(case["if_full_match_rule"]["pnl"])
-    side = "home" if pick.selection == "home" else "away"
+    side: Literal["home", "away"] = "home" if pick.selection == "home" else "away"
     assert pick.line is not None
     converted = Pick(pick.market, pick.selection, full_match_line(pick.line, side, at_bet))
     assert grade(converted, final) == case["expected"]["status"]

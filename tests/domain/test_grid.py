@@ -1,7 +1,5 @@
 """Price grids: legal prices, directed rounding and exact ladder odds (pricing sheet 2.5, 2.6 and invariant 7.3)."""
 
-from decimal import Decimal as D
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +17,7 @@ from overround.domain.grid import (
     uniform,
 )
 from overround.domain.numbers import BadNumber
-from tests.domain.vectors import exactly, load
+from tests.domain.vectors import D, exactly, load
 
 LADDERS = load("price_ladders")
 TAPERED = ranges(

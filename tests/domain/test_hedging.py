@@ -1,6 +1,5 @@
 """Closed forms of hedge sizes and price protection (pricing sheet 2.3, 3.2 to 3.6)."""
 
-from decimal import Decimal as D
 from fractions import Fraction
 
 import pytest
@@ -25,7 +24,7 @@ from overround.domain.hedging import (
     stake_for,
     uncovered,
 )
-from tests.domain.vectors import exactly, near
+from tests.domain.vectors import D, exactly, near
 
 SIZES = st.decimals(D("0.01"), D(5000), places=2)
 ODDS = st.decimals(D("1.02"), D(50), places=2)

@@ -1,6 +1,5 @@
 """Odds notations: exact conversions, round trips, and what is refused (pricing sheet 0.2, 2.2)."""
 
-from decimal import Decimal as D
 from fractions import Fraction
 
 import pytest
@@ -36,7 +35,7 @@ from overround.domain.odds import (
     to_sx,
     volume_commission,
 )
-from tests.domain.vectors import exactly, near
+from tests.domain.vectors import D, exactly, near
 
 AMERICAN = st.integers(100, 20000).flatmap(lambda a: st.sampled_from([a, -a]))
 ODDS = st.decimals(D("1.001"), D(1000), places=3)

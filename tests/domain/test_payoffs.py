@@ -1,14 +1,27 @@
 """Payoff vectors: conservation, void columns and marks (pricing sheet 5.1, 5.2, 5.7 and invariants 7.8, 7.9)."""
 
-from decimal import Decimal as D
 from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overround.domain.payoffs import VOID, Bet, Leg, Trade, add, marked, payoff, position, real, scale, spread, worst
-from tests.domain.vectors import exactly
+from overround.domain.payoffs import (
+    VOID,
+    Bet,
+    Leg,
+    Trade,
+    Vector,
+    add,
+    marked,
+    payoff,
+    position,
+    real,
+    scale,
+    spread,
+    worst,
+)
+from tests.domain.vectors import D, exactly
 
 OUTCOMES = ["home", "draw", "away"]
 HOME, DRAW = frozenset({"home"}), frozenset({"draw"})
@@ -97,10 +110,10 @@ def test_buying_no_is_selling_yes(trade: Trade, outcome: str) -> None:
 @given(st.tuples(AMOUNTS, AMOUNTS, AMOUNTS), st.decimals(D("0.1"), D("500"), places=2))
 def test_the_mark_of_a_fully_hedged_book_does_not_matter(weights: tuple[D, D, D], locked: D) -> None:
     total = sum(weights, D(0))
-    fair = {outcome: weight / total for outcome, weight in zip(OUTCOMES, weights, strict=True)}
-    hedged: dict[str | int, D] = dict.fromkeys(OUTCOMES, locked)
+    fair: Vector = {outcome: weight / total for outcome, weight in zip(OUTCOMES, weights, strict=True)}
+    hedged: Vector = dict.fromkeys(OUTCOMES, locked)
     assert spread(hedged) == 0
-    assert abs(marked({**hedged, VOID: D(-3)}, dict(fair)) - locked) < D("1e-20")
+    assert abs(marked({**hedged, VOID: D(-3)}, fair) - locked) < D("1e-20")
 
 
 def test_an_open_position_is_marked_at_its_expected_value() -> None:

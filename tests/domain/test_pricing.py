@@ -1,7 +1,6 @@
 """Hedge-anchored prices: directed rounding, fees, clamps (pricing sheet 2 and invariant 7.2, 7.3)."""
 
 import time
-from decimal import Decimal as D
 from fractions import Fraction
 
 import pytest
@@ -31,7 +30,7 @@ from overround.domain.pricing import (
     safer,
     within_logits,
 )
-from tests.domain.vectors import exactly, near
+from tests.domain.vectors import D, exactly, near
 
 KALSHI = FeeSchedule("quadratic", D("0.0175"), D("0.07"), step=D("0.01"))
 TAPERED = ranges(

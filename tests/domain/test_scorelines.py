@@ -1,6 +1,5 @@
 """Fixture exposure over a grid of final scores (pricing sheet 5.3)."""
 
-from decimal import Decimal as D
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from overround.domain.grading import Pick, Score
 from overround.domain.scorelines import ScoreLeg, profits, scores, total, worst_score
-from tests.domain.vectors import exactly
+from tests.domain.vectors import D, exactly
 
 OVER = ScoreLeg(Pick("total", "over", D("2.5")), "sell", D("0.52"), D(200))
 HOME = ScoreLeg(Pick("1x2", "home"), "buy", D("0.46"), D(300))

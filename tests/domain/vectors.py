@@ -7,6 +7,9 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 
+#: Short, because these tests are full of exact numbers.
+D = Decimal
+
 _VECTORS = Path(__file__).parent.parent / "vectors"
 
 #: Deterministic and bounded: the same examples on every run.
