@@ -127,8 +127,9 @@ class _Steps:
         for band in range(len(self.starts) - 1, -1, -1):
             if self.starts[band] <= value:
                 end = self.offsets[band + 1] if band + 1 < len(self.offsets) else self.count
-                beyond = (value - self.starts[band]) // self.steps[band]
-                return min(self.offsets[band] + int(beyond), end - 1)
+                at = min(self.offsets[band] + int((value - self.starts[band]) // self.steps[band]), end - 1)
+                # The difference may have been rounded up to a whole step.
+                return at - 1 if self.value(at) > value else at
         return -1
 
 

@@ -4,7 +4,7 @@ Source: pricing-and-hedging sheet, section 0.1. Every rounding names its directi
 34-digit context; anything that is not a finite number is refused, never repaired.
 """
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 
 CONTEXT = Context(prec=34)
 ZERO = Decimal(0)
@@ -35,15 +35,20 @@ def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
 
 
 def round_down(value: Decimal, step: Decimal) -> Decimal:
-    """The largest multiple of ``step`` that is at most ``value``."""
-    return (value / step).to_integral_value(ROUND_FLOOR) * step
+    """The largest multiple of ``step`` that is at most ``value``, exact however many digits ``value`` has."""
+    whole = CONTEXT.divide_int(value, step)
+    return (whole - 1 if whole * step > value else whole) * step
 
 
 def round_up(value: Decimal, step: Decimal) -> Decimal:
-    """The smallest multiple of ``step`` that is at least ``value``."""
-    return (value / step).to_integral_value(ROUND_CEILING) * step
+    """The smallest multiple of ``step`` that is at least ``value``, exact however many digits ``value`` has."""
+    whole = CONTEXT.divide_int(value, step)
+    return (whole + 1 if whole * step < value else whole) * step
 
 
 def round_half_up(value: Decimal, step: Decimal) -> Decimal:
     """The nearest multiple of ``step``; a tie moves away from zero."""
-    return (value / step).to_integral_value(ROUND_HALF_UP) * step
+    size = value.copy_abs()
+    low = round_down(size, step)
+    nearest = low + step if size >= low + step / 2 else low
+    return -nearest if value < ZERO else nearest

@@ -128,6 +128,11 @@ def test_stepping_from_an_off_grid_price_is_refused(price: str) -> None:
         cents().step_up(D(price))
 
 
+def test_a_limit_of_many_digits_is_not_rounded_up_first() -> None:
+    assert cents().floor(D("0.98999999999999999999999999999999999999")) == D("0.98")
+    assert cents().ceil(D("0.98000000000000000000000000000000000001")) == D("0.99")
+
+
 def test_rounding_beyond_the_ends() -> None:
     grid = cents()
     assert grid.floor(D("0.0099")) is None
