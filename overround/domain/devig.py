@@ -189,6 +189,14 @@ def places(odds: tuple[Decimal, ...], winners: int) -> Fair:
         return _answer(Method.MULTIPLICATIVE, (scaled, None), total, winners)
 
 
+def _priced(odds: Sequence[Decimal], winners: int) -> tuple[Decimal, ...]:
+    if any(not price.is_finite() or price <= ONE for price in odds):
+        raise Undefined("a price at or below 1 is not of an open market")
+    if not 0 < winners < len(odds):
+        raise Undefined(f"{len(odds)} outcomes cannot have {winners} winners")
+    return tuple(odds)
+
+
 def chain(method: Method) -> tuple[Method, ...]:
     """What is tried, in order (sheet 1.4)."""
     return tuple(dict.fromkeys((method, Method.POWER, Method.MULTIPLICATIVE)))
@@ -199,7 +207,7 @@ def fair_values(odds: Sequence[Decimal], method: Method | str = Method.POWER, wi
 
     ``winners`` above 1 (place markets) always scales multiplicatively. Raises ``Undefined`` when nothing is valid.
     """
-    requested, prices = Method(method), tuple(odds)
+    requested, prices = Method(method), _priced(odds, winners)
     if winners > 1:
         return replace(places(prices, winners), requested=requested)
     for candidate in chain(requested):

@@ -173,6 +173,34 @@ def test_the_chain_ends_with_multiplicative_and_never_repeats() -> None:
     assert chain(Method.POWER) == (Method.POWER, Method.MULTIPLICATIVE)
 
 
+@pytest.mark.parametrize(
+    ("odds", "winners"),
+    [
+        (("1.00", "15"), 1),
+        (("0", "2"), 1),
+        (("-110", "-110"), 1),
+        (("NaN", "2"), 1),
+        (("Infinity", "2"), 1),
+        (("2.00",), 1),
+        ((), 1),
+        (("2", "2"), 2),
+        (("2", "2"), 0),
+    ],
+)
+def test_a_placeholder_price_ends_in_undefined_not_in_a_crash(odds: tuple[str, ...], winners: int) -> None:
+    with pytest.raises(Undefined):
+        fair_values(tuple(map(D, odds)), winners=winners)
+
+
+@exactly
+@given(st.lists(st.decimals(D("1.0001"), D(5000), places=4), min_size=2, max_size=8).map(tuple))
+def test_power_and_odds_ratio_converge_on_any_book(odds: tuple[D, ...]) -> None:
+    for method in (Method.POWER, Method.ODDS_RATIO):
+        assert abs(sum(devig(odds, method).probabilities, D(0)) - 1) <= RESIDUE
+    if booksum(odds) >= 1:
+        assert abs(sum(devig(odds, Method.SHIN).probabilities, D(0)) - 1) <= RESIDUE
+
+
 def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(ValueError, match="normalise"):
         fair_values((D("1.9"), D("1.9")), "normalise")
