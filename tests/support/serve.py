@@ -14,6 +14,13 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
         return nullcontext()
 
+    async def main_loop(self) -> None:
+        """As uvicorn's, but it notices the end ten times sooner: a hundred tests would wait ten seconds."""
+        counter = 0
+        while not await self.on_tick(counter):
+            counter = (counter + 1) % 864_000
+            await asyncio.sleep(0.01)
+
 
 @asynccontextmanager
 async def serve(app: Any, *, host: str = "127.0.0.1") -> AsyncIterator[str]:

@@ -14,7 +14,7 @@ from overround.http import Http
 from overround.limiter import RateLimiter, Urgency
 from overround.venues import Account, NotFound, RateLimited, Rejected, Unauthorised, Unreadable
 
-DEFAULT_RATE = "20"
+DEFAULT_RATE = "50"
 """Requests a second. Documents differ (60 a minute, 100 a second), so the answer's headers have the last word."""
 EPOCH = 1_000_000_000
 

@@ -1,8 +1,8 @@
 """The router: takes an order to its bookmakers, waits where they make it wait, and ends it.
 
-Source: bookmakers sheet, section 5, "Routing". The first bet must reach the order's price, later ones may be worse while
-the average holds; what cannot be placed yet is tried again until the order expires. A bookmaker's refusal ends an order
-that has no bet; a moved price or a used-up limit only makes it wait.
+Source: bookmakers sheet, section 5, "Routing". The first bet must reach the order's price, later ones may be worse
+while the average holds; what cannot be placed yet is tried again until the order expires. A bookmaker's refusal ends an
+order that has no bet; a moved price or a used-up limit only makes it wait.
 """
 
 import asyncio
