@@ -1,5 +1,6 @@
 """Fixtures for all tests. Servers start when the first test asks for one; pure tests start nothing."""
 
+import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -8,12 +9,20 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from overround.settings import Settings
+
 if TYPE_CHECKING:
     from temporalio.client import Client
     from temporalio.testing import WorkflowEnvironment
 
     from console.embedded.postgres import Postgres
     from console.embedded.temporal import TemporalServer
+
+for name in [name for name in os.environ if name.startswith("OVERROUND_")]:
+    del os.environ[name]
+for name in ("DATABASE_URL", "TEMPORAL_ADDRESS", "ODDSPAPI_API_KEY"):
+    os.environ.pop(name, None)
+Settings.model_config["env_file"] = None  # what this machine is configured for is no business of the tests
 
 settings.register_profile(
     "overround", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]

@@ -17,9 +17,9 @@ def console(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         check=False,
         capture_output=True,
         text=True,
-        cwd=ROOT,
+        cwd="/",
         timeout=60,
-        env={**os.environ, **env},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
     )
 
 

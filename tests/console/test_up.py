@@ -17,7 +17,7 @@ import pytest
 
 from console.embedded import identity
 from console.embedded.process import running
-from tests.console.dummies import DIES, NAMES
+from tests.console.dummies import DIES_LAST, NAMES
 from tests.console.test_supervisor import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,8 +38,14 @@ class Up:
                 [*prefix, sys.executable, "-m", "tests.console.dummies", *arguments],
                 stdout=output,
                 stderr=output,
-                cwd=ROOT,
-                env={**os.environ, **ANY_PORT, "OVERROUND_STATE_DIR": str(state), **(env or {})},
+                cwd=state.parent,
+                env={
+                    **os.environ,
+                    "PYTHONPATH": str(ROOT),
+                    **ANY_PORT,
+                    "OVERROUND_STATE_DIR": str(state),
+                    **(env or {}),
+                },
                 process_group=0,
             )
 
@@ -107,6 +113,16 @@ def test_ctrl_c_stops_what_it_started_and_the_next_up_continues(stack: ExitStack
     assert again.stop(signal.SIGTERM) == 0
 
 
+@pytest.mark.parametrize("victim", ["worker", "postgres", "temporal"])
+def test_a_killed_part_comes_back_and_run_json_names_its_new_pid(stack: ExitStack, tmp_path: Path, victim: str) -> None:
+    up = start(stack, tmp_path / "state").ready()
+    before = up.facts["pids"][victim]
+    os.kill(before, signal.SIGKILL)
+    until(lambda: up.facts["pids"].get(victim, before) != before, 15)
+    assert f"{victim} stopped with SIGKILL" in up.text
+    assert up.process.poll() is None
+
+
 def test_a_second_up_on_the_same_state_is_refused(stack: ExitStack, tmp_path: Path) -> None:
     state = tmp_path / "state"
     first = start(stack, state).ready()
@@ -158,7 +174,7 @@ def test_a_taken_port_names_its_setting(stack: ExitStack, tmp_path: Path, settin
 
 
 def test_a_dead_child_ends_everything_with_one_line(stack: ExitStack, tmp_path: Path) -> None:
-    up = start(stack, tmp_path / "state", env={"DUMMY_API": DIES})
+    up = start(stack, tmp_path / "state", env={"DUMMY_API": DIES_LAST})
     line = up.refused()
     assert line.startswith("overround: api stopped with exit code 3 (OVERROUND_API_PORT): no such thing")
     assert (tmp_path / "state" / "stops").read_text().split() == ["streamers", "worker", "paper"]
