@@ -139,7 +139,10 @@ async def open_bench(
     football, hoops = soccer(), basketball()
     venue.list_fixture(football)
     venue.list_fixture(hoops)
-    async with serve(venue.app) as url:
-        async with Kalshi(account(url, key["test_private_key_pem"], tier=tier), timeout=1.0, silence=0.3) as kalshi:
-            yield Bench(venue, world, url, kalshi, football, hoops)
+    pem = key["test_private_key_pem"]
+    async with (
+        serve(venue.app) as url,
+        Kalshi(account(url, pem, tier=tier), clock=world.clock, timeout=1.0, silence=0.3) as kalshi,
+    ):
+        yield Bench(venue, world, url, kalshi, football, hoops)
     world.store.close()
