@@ -2,5 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: up test bench check replay status lint format lock env clean help
 
+export FRESH
+
+# exec: a signal sent to make reaches the command itself, not a shell between them.
 up test bench check replay status lint format lock env clean help:
-	@FRESH="$(FRESH)" ./dev $@ $(ARGS)
+	@exec ./dev $@ $(ARGS)

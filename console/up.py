@@ -30,7 +30,10 @@ class Ports:
 
 
 class Session:
-    """One ``up``. ``run`` returns when the operator asked to stop, and raises ``StartError`` when it cannot go on."""
+    """One ``up``. ``run`` returns when the operator asked to stop, and raises ``StartError`` when it cannot go on.
+
+    ``announce`` and ``follow`` are for subclasses: a replay shows something else and ends by itself.
+    """
 
     def __init__(
         self, settings: Settings, product: Product, *, fresh: bool = False, live: LiveLine | None = None
@@ -50,8 +53,8 @@ class Session:
         self.requests.install()
         try:
             self._start()
-            self._announce(time.monotonic() - began)
-            self._follow()
+            self.announce(time.monotonic() - began)
+            self.follow()
         except Stopped:
             self.live.say("stopping")
         finally:
@@ -167,13 +170,15 @@ class Session:
     def _ready(self, names: Iterable[str]) -> None:
         self.supervisor.await_ready(names)
 
-    def _announce(self, seconds: float) -> None:
+    def announce(self, seconds: float) -> None:
+        """Say where everything is; ``seconds`` is how long the start took."""
         self.live.say(f"overround is ready after {seconds:.1f} s")
         for line in banner_lines(self.facts, self.state.folder):
             self.live.say(line)
         self.live.say("Ctrl-C stops everything that was started here.")
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
+        """Show progress until asked to stop. A subclass may return earlier: everything is then stopped."""
         known = self.supervisor.pids
         while True:
             self.supervisor.watch(1.0)
