@@ -46,6 +46,11 @@ class Session:
         self._style: Style = "apiKey"
         self._digest = b""
         self._place: int | None = None
+        self._deadline: float | None = self._patience()
+
+    def _patience(self) -> float:
+        """When a socket without a subscription is closed: a ping does not move it."""
+        return asyncio.get_running_loop().time() + self._context.timing.subscribe
 
     async def run(self) -> None:
         """Talk until either side ends it, then give everything back."""
@@ -64,14 +69,15 @@ class Session:
 
     async def _read(self) -> None:
         while True:
-            # Only the first subscription has a deadline; a later pause between two has the same.
-            async with asyncio.timeout(None if self._subscription else self._context.timing.subscribe) as patience:
-                try:
-                    text = await self._socket.receive_text()
-                except (KeyError, UnicodeDecodeError) as error:
-                    raise denied("Invalid message") from error
-                patience.reschedule(None)
+            async with asyncio.timeout_at(self._deadline):
+                text = await self._receive()
             await self._handle(_parse(text))
+
+    async def _receive(self) -> str:
+        try:
+            return await self._socket.receive_text()
+        except KeyError as error:
+            raise denied("Invalid message") from error
 
     async def _handle(self, message: dict[str, Any]) -> None:
         match message.get("type"):
@@ -95,7 +101,7 @@ class Session:
         self._number = next(_ids)
         subscription = Subscription(owner.client, frozenset(channels), self._outbox)
         await self._context.hub.join(subscription)
-        self._subscription = subscription
+        self._subscription, self._deadline = subscription, None
         self._send({"type": "subscribed", self._id_field(): self._number, "channels": channels})
 
     async def _authenticate(self, key: object) -> KeyOwner:
@@ -113,6 +119,7 @@ class Session:
     async def _unsubscribe(self) -> None:
         if self._subscription is not None:
             await self._drop()
+            self._deadline = self._patience()
             self._send({"type": "unsubscribed", self._id_field(): self._number})
 
     def _id_field(self) -> str:

@@ -3,10 +3,13 @@
 Fixtures are the feed's, not a client's: every client sees the same ones.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, Text, cast, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.ledger.events import Row
@@ -27,8 +30,15 @@ class FixtureFilters:
     to_date: date | None = None
 
 
+def _query() -> Select[Any]:
+    """Scores and clocks are read as text: the driver would turn their fractions into floats."""
+    texts = (cast(fixtures.c.scores, Text).label("scores_text"), cast(fixtures.c.clock, Text).label("clock_text"))
+    plain = [column for column in fixtures.c if column.name not in {"scores", "clock"}]
+    return select(*plain, *texts)
+
+
 def fixture_payload(row: Row) -> Item:
-    """The fixture object of a row of ``fixtures``."""
+    """The fixture object of a row of ``fixtures`` as ``_query`` selects it."""
     status = row["status_id"]
     return {
         "fixtureId": row["fixture_id"],
@@ -37,8 +47,8 @@ def fixture_payload(row: Row) -> Item:
         "tournament": {"tournamentId": row["tournament_id"], "tournamentName": row["tournament"]},
         "startTime": row["start_time"],
         "participants": {"participant1Name": row["participant1"], "participant2Name": row["participant2"]},
-        "scores": row["scores"],
-        "clock": row["clock"],
+        "scores": json.loads(row["scores_text"], parse_float=Decimal),
+        "clock": json.loads(row["clock_text"], parse_float=Decimal),
         "updatedAt": row["updated_at"],
     }
 
@@ -53,10 +63,10 @@ async def list_fixtures(connection: AsyncConnection, filters: FixtureFilters, wi
         if value is not None:
             kept.append(column == value)
     order = (fixtures.c.start_time.desc(), fixtures.c.fixture_id.desc())
-    return await fetch_page(connection, select(fixtures).where(*kept), order, window, fixture_payload)
+    return await fetch_page(connection, _query().where(*kept), order, window, fixture_payload)
 
 
 async def find_fixture(connection: AsyncConnection, fixture_id: str) -> Item | None:
-    query = select(fixtures).where(fixtures.c.fixture_id == fixture_id)
+    query = _query().where(fixtures.c.fixture_id == fixture_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else fixture_payload(row)

@@ -1,7 +1,7 @@
 """Positions: what a client holds per fixture, outcome and exchange, how much of it is hedged, and what it may lose.
 
-Formulas: mm-api sheet, section 8.4; pricing sheet, sections 4.4 and 5.2. Amounts are in account currency; a contract pays
-1 when the outcome does *not* happen.
+Formulas: mm-api sheet, section 8.4; pricing sheet, sections 4.4 and 5.2. Amounts are in account currency; a contract
+pays 1 when the outcome does *not* happen.
 """
 
 from datetime import date
@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Subquery, Text, and_, case, cast, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.ledger.events import Row
@@ -55,7 +56,7 @@ def profit_by_order(client: str) -> Subquery:
     newest = (
         select(settlements.c.subject, settlements.c.subject_id, settlements.c.profit)
         .where(settlements.c.client == client)
-        .distinct(settlements.c.subject, settlements.c.subject_id)
+        .ext(distinct_on(settlements.c.subject, settlements.c.subject_id))
         .order_by(settlements.c.subject, settlements.c.subject_id, settlements.c.revision.desc())
         .subquery("newest")
     )

@@ -1,0 +1,88 @@
+"""A running API over a database of the test's own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from api.app import create_app
+from api.context import Timing
+from overround.ledger.db import connect
+from overround.ledger.keys import create_key
+from overround.settings import Settings
+from tests.api import rows
+from tests.support.serve import serve
+
+PEPPER = SecretStr("pepper-of-the-tests")
+QUICK = Timing(subscribe=0.3, heartbeat=60.0, poll=0.005, key_cache=0.0)
+
+
+@dataclass
+class Api:
+    """One API process and who may call it. ``demo`` and ``rival`` are clients with a key each."""
+
+    url: str
+    http: httpx.AsyncClient
+    engine: AsyncEngine
+    keys: dict[str, str] = field(default_factory=dict)
+
+    async def get(self, path: str, *, by: str = "demo", **query: Any) -> httpx.Response:
+        """GET ``/api/v1`` + path with the key of ``by``."""
+        return await self.http.get(f"/api/v1{path}", params=query or None, headers={"X-API-Key": self.keys[by]})
+
+    async def body(self, path: str, *, by: str = "demo", **query: Any) -> Any:
+        """The body of a successful GET, numbers as Decimals."""
+        from decimal import Decimal
+        from json import loads
+
+        answer = await self.get(path, by=by, **query)
+        assert answer.status_code == 200, answer.text
+        return loads(answer.text, parse_float=Decimal)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction on the ledger."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+
+async def _seed(engine: AsyncEngine) -> dict[str, str]:
+    async with engine.begin() as connection:
+        for name in ("demo", "rival"):
+            await rows.client(connection, name)
+        await rows.client(connection, "asleep", active=False)
+        keys = {name: await create_key(connection, PEPPER, "client", name) for name in ("demo", "rival", "asleep")}
+        keys["operator"] = await create_key(connection, PEPPER, "operator", None)
+    return keys
+
+
+def settings_for(database_url: str, **changes: Any) -> Settings:
+    return Settings(database_url=database_url, secret_key=PEPPER, rest_limit_per_minute=10_000).model_copy(
+        update=changes
+    )
+
+
+@asynccontextmanager
+async def running(database_url: str, *, timing: Timing = QUICK, **changes: Any) -> AsyncIterator[Api]:
+    """An API process on ``database_url``; ``changes`` are settings."""
+    engine = connect(database_url, pool=4)
+    try:
+        async with (
+            serve(create_app(settings_for(database_url, **changes), timing)) as url,
+            httpx.AsyncClient(base_url=url, trust_env=False) as http,
+        ):
+            yield Api(url, http, engine)
+    finally:
+        await engine.dispose()
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with running(database_url) as process:
+        process.keys = await _seed(process.engine)
+        yield process

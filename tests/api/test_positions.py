@@ -1,0 +1,181 @@
+"""Positions and profit: what is held, hedged, won and at risk (mm-api sheet, sections 5.8, 5.9, 8.4)."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from api.schemas import Page, Position, ProfitAndLoss
+from tests.api import rows
+from tests.api.conftest import Api
+
+
+async def _filled(connection: Any, **changes: Any) -> dict[str, Any]:
+    order = await rows.order(connection, "demo", **{"status": "FILLED", "filled": "100", "odds": "2", **changes})
+    await rows.fill(connection, order, size=order["filled"])
+    return order
+
+
+async def _only(api: Api, **query: Any) -> dict[str, Any]:
+    body = await api.body("/positions", **query)
+    Page[Position].model_validate(body)
+    (item,) = body["items"]
+    return dict(item)
+
+
+async def test_a_fully_hedged_position_shows_its_locked_profit_and_no_risk(api: Api) -> None:
+    async with api.writing() as connection:
+        order = await _filled(connection)
+        await rows.bet(connection, order)
+        await rows.hedge(connection, order)
+    position = await _only(api)
+    assert position["contracts"] == 100
+    assert position["averagePrice"] == Decimal("0.45")
+    assert position["cost"] == 45
+    assert (position["hedgedPayout"], position["hedgeStake"], position["residual"]) == (100, 50, 0)
+    assert (position["unrealizedPnl"], position["worstCaseExposure"]) == (5, 0)
+    assert (position["realizedPnl"], position["settlementStatus"]) == (0, "UNDECIDED")
+
+
+@pytest.mark.parametrize("odds", ["1.2", "2", "11"])
+async def test_the_mark_does_not_move_a_fully_hedged_position(api: Api, odds: str) -> None:
+    async with api.writing() as connection:
+        order = await _filled(connection, odds=odds)
+        await rows.bet(connection, order)
+    assert (await _only(api))["unrealizedPnl"] == 5
+
+
+async def test_a_naked_fill_is_marked_and_counts_as_exposure(api: Api) -> None:
+    async with api.writing() as connection:
+        order = await _filled(connection, odds="4")
+        await rows.hedge(connection, order, done="0", residual="100", state="OPEN")
+    position = await _only(api)
+    assert (position["residual"], position["worstCaseExposure"]) == (100, 45)
+    assert position["unrealizedPnl"] == 30  # 100 x (1 - 1/4) - 45
+
+
+async def test_a_half_hedged_fill_is_locked_in_one_half_and_marked_in_the_other(api: Api) -> None:
+    async with api.writing() as connection:
+        order = await _filled(connection)
+        await rows.bet(connection, order, stake="20", placed_stake="20", placed_price="2.5", payout="50")
+    position = await _only(api)
+    assert position["unrealizedPnl"] == 10  # 50 + 50 x 0.5 - 45 - 20
+    assert position["worstCaseExposure"] == 15  # the outcome happens: 50 - 45 - 20
+
+
+async def test_a_bet_in_flight_hedges_nothing_yet(api: Api) -> None:
+    async with api.writing() as connection:
+        order = await _filled(connection)
+        pending = {"placed_stake": "0", "placed_price": None, "payout": "0", "bookmaker_bet_id": None}
+        await rows.bet(connection, order, status="PENDING", **pending)
+    position = await _only(api)
+    assert (position["hedgedPayout"], position["worstCaseExposure"]) == (0, 45)
+
+
+async def test_resting_orders_of_the_same_line_count_as_exposure(api: Api) -> None:
+    async with api.writing() as connection:
+        await rows.bet(connection, await _filled(connection))
+        await rows.order(connection, "demo", price="0.4", size="50")
+    position = await _only(api)
+    assert (position["openStake"], position["worstCaseExposure"], position["orderCount"]) == (20, 15, 1)
+
+
+async def test_fees_are_paid_whatever_happens(api: Api) -> None:
+    async with api.writing() as connection:
+        order = await rows.order(connection, "demo", status="FILLED", filled="100")
+        await rows.fill(connection, order, fee="1.75")
+        await rows.bet(connection, order)
+    position = await _only(api)
+    assert (position["fees"], position["unrealizedPnl"]) == (Decimal("1.75"), Decimal("3.25"))
+
+
+async def test_a_trade_that_failed_at_the_venue_costs_nothing(api: Api) -> None:
+    async with api.writing() as connection:
+        order = await rows.order(connection, "demo", status="PARTIAL", filled="10")
+        await rows.fill(connection, order, size="10", price="0.4")
+        await rows.fill(connection, order, size="90", failed=True, fee="9")
+    position = await _only(api)
+    assert (position["contracts"], position["cost"], position["fees"]) == (10, 4, 0)
+
+
+async def test_an_unwind_takes_contracts_back(api: Api) -> None:
+    async with api.writing() as connection:
+        await _filled(connection)
+        await _filled(connection, action="sell", size="40", filled="40", price="0.40")
+    position = await _only(api)
+    assert (position["contracts"], position["cost"], position["matchedStake"]) == (60, 29, 100)
+    assert position["averagePrice"] == Decimal("0.45")
+
+
+async def test_positions_are_apart_by_fixture_outcome_and_exchange(api: Api) -> None:
+    async with api.writing() as connection:
+        for changes in ({}, {}, {"exchange": "polymarket"}, {"outcome_id": 112}, {"fixture_id": "other"}):
+            await _filled(connection, **changes)
+        await rows.order(connection, "demo", outcome_id=121)
+    body = await api.body("/positions")
+    assert [(p["fixtureId"], p["outcomeId"], p["exchange"], p["contracts"]) for p in body["items"]] == [
+        ("other", 111, "kalshi", 100),
+        (rows.FIXTURE, 112, "kalshi", 100),
+        (rows.FIXTURE, 111, "polymarket", 100),
+        (rows.FIXTURE, 111, "kalshi", 200),
+    ]
+    assert (await api.body("/positions", fixtureId="other"))["total"] == 1
+    assert (await api.body("/positions", exchange="polymarket"))["total"] == 1
+
+
+async def test_after_settlement_nothing_is_held_and_profit_is_realised(api: Api) -> None:
+    async with api.writing() as connection:
+        order = await _filled(connection, settlement="WON")
+        bet = await rows.bet(connection, order, settlement="LOST")
+        await rows.settled(connection, order, "55")
+        await rows.settled(connection, bet, "-50")
+    position = await _only(api)
+    assert (position["contracts"], position["worstCaseExposure"], position["unrealizedPnl"]) == (0, 0, 0)
+    assert (position["realizedPnl"], position["settlementStatus"]) == (5, "WON")
+    assert position["matchedStake"] == 100
+
+
+async def test_profit_and_loss_adds_up_and_takes_only_the_newest_revision(api: Api) -> None:
+    async with api.writing() as connection:
+        order = await _filled(connection, settlement="VOID")
+        bet = await rows.bet(connection, order, settlement="VOID")
+        for revision, (ours, theirs) in enumerate((("55", "-50"), ("-45", "50"), ("0", "0.01")), start=1):
+            await rows.settled(connection, order, ours, revision)
+            await rows.settled(connection, bet, theirs, revision)
+        live = await rows.order(connection, "demo", status="FILLED", filled="100", outcome_id=112)
+        await rows.fill(connection, live, fee="0.5")
+        await rows.bet(connection, live)
+    body = await api.body("/pnl")
+    ProfitAndLoss.model_validate(body)
+    assert body == {
+        "pnl": Decimal("4.51"),
+        "realizedPnl": Decimal("0.01"),
+        "unrealizedPnl": Decimal("4.5"),
+        "totalMatchedStake": 200,
+        "turnover": 200,
+        "fees": Decimal("0.5"),
+        "settledCount": 1,
+        "unsettledCount": 1,
+        "fromDate": None,
+        "toDate": None,
+    }
+
+
+async def test_profit_and_loss_of_a_day_holds_only_orders_created_on_it(api: Api) -> None:
+    async with api.writing() as connection:
+        for day, profit in (("14", "1"), ("15", "10"), ("16", "100")):
+            order = await _filled(connection, settlement="WON", created_at=f"2026-02-{day}T08:00:00Z")
+            await rows.settled(connection, order, profit)
+    for spelling in ({"fromDate": "2026-02-15", "toDate": "2026-02-15"}, {"from_date": "2026-02-15", "to_date": "2026-02-15"}):
+        body = await api.body("/pnl", **spelling)
+        assert (body["realizedPnl"], body["settledCount"], body["fromDate"], body["toDate"]) == (
+            10,
+            1,
+            "2026-02-15",
+            "2026-02-15",
+        )
+
+
+async def test_profit_and_loss_of_nothing_is_zero(api: Api) -> None:
+    body = await api.body("/pnl")
+    assert {body[key] for key in body if not key.endswith("Date")} == {0}
