@@ -1,7 +1,7 @@
 """Settings as the console reads them: a mistake is one line that names the setting."""
 
 import tomllib
-from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -31,19 +31,22 @@ def load() -> Settings:
     for name in PORTS:
         if not 0 <= getattr(settings, name) <= 65535:
             raise StartError(f"{variable(name)}: {getattr(settings, name)} is not a port")
-    if settings.trading_config is not None:
-        _read_trading_config(settings.trading_config)
+    trading(settings)
     return settings
+
+
+def trading(settings: Settings) -> dict[str, Any]:
+    """The trading configuration file as it stands; empty without one. Raises ``StartError``."""
+    file = settings.trading_config
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(file.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise StartError(f"OVERROUND_TRADING_CONFIG: {file} cannot be read: {error}") from None
 
 
 def _explain(detail: ErrorDetails) -> str:
     field = str(detail["loc"][0]) if detail["loc"] else "settings"
     name = field if field.isupper() else variable(field)
     return f"{name}: {detail['msg']}"
-
-
-def _read_trading_config(file: Path) -> None:
-    try:
-        tomllib.loads(file.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise StartError(f"OVERROUND_TRADING_CONFIG: {file} cannot be read: {error}") from None

@@ -14,8 +14,13 @@ from console.embedded.process import Part, StartError
 class Product:
     """The real thing; tests replace single methods."""
 
-    def parts(self, state: Path, env: Mapping[str, str]) -> list[Part]:
-        return children.standard(state, env)
+    def venues(self, state: Path, env: Mapping[str, str]) -> list[Part]:
+        """The paper venues: they need no ledger and start at once."""
+        return children.parts(children.PAPER, state, env)
+
+    def processes(self, state: Path, env: Mapping[str, str]) -> list[Part]:
+        """What starts when ledger, Temporal and venues are there."""
+        return children.parts(children.COMMANDS, state, env)
 
     def attributes(self) -> Mapping[str, str]:
         from workflows.attributes import ATTRIBUTES
@@ -35,6 +40,15 @@ class Product:
         except psycopg.ProgrammingError:
             raise StartError("DATABASE_URL: not a PostgreSQL address (postgresql://user:password@host/name)") from None
 
+    def feed(self, paper: Mapping[str, Any]) -> dict[str, str]:
+        """The settings that make the paper feed everybody's odds feed."""
+        feed = paper["feed"]
+        return {
+            "ODDSPAPI_API_KEY": feed["key"],
+            "OVERROUND_ODDSPAPI_REST_URL": feed["rest"],
+            "OVERROUND_ODDSPAPI_WS_URL": feed["ws"],
+        }
+
     def migrate(self, database_url: str) -> None:
         from overround.ledger.migrate import upgrade
 
@@ -47,11 +61,15 @@ class Product:
             raise StartError(f"the paper venues wrote no object to {state / 'paper.json'}")
         return body
 
-    def seed(self, database_url: str, paper: Mapping[str, Any], secret_key: str) -> str:
-        """Clients, accounts and keys of the demo; returns the demo API key."""
+    def seed(self, database_url: str, paper: Mapping[str, Any], secret_key: str, trading: Mapping[str, Any]) -> str:
+        """Clients, accounts, keys and trading settings of the demo; returns the demo API key."""
+        from overround.domain.config import BadConfig
         from overround.ledger.seed import demo
 
-        return demo(database_url, paper=paper, secret_key=secret_key)
+        try:
+            return demo(database_url, paper=paper, secret_key=secret_key, trading=trading)
+        except BadConfig as error:
+            raise StartError(f"OVERROUND_TRADING_CONFIG: {error}") from None
 
     def progress(self, database_url: str) -> str:
         """The live line."""

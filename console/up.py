@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from console import config
 from console.embedded import children, namespace
 from console.embedded.postgres import Postgres
 from console.embedded.process import Part, StartError
@@ -76,19 +77,22 @@ class Session:
         database, postgres = self._launch_postgres(ports)
         address, ui_url, temporal = self._launch_temporal(ports)
         env = self._environment(ports, database, address, ui_url)
-        first, rest = self._split(self.product.parts(self.state.folder, env))
-        self._launch(first)
+        venues = self.product.venues(self.state.folder, env)
+        self._launch(venues)
         self._ready(["postgres"] if postgres else [])
         if postgres:
             postgres.ensure_database()
         self.product.migrate(database)
         self._ready(["temporal"] if temporal else [])
         self._prepare_temporal(address, ours=temporal is not None)
-        self._ready(part.name for part in first)
+        self._ready(part.name for part in venues)
         paper = self.product.paper(self.state.folder)
-        key = self.product.seed(database, paper, env["OVERROUND_SECRET_KEY"])
-        self._launch(rest)
-        self._ready(part.name for part in rest)
+        key = self.product.seed(database, paper, env["OVERROUND_SECRET_KEY"], config.trading(self.settings))
+        if not self.settings.oddspapi_api_key.get_secret_value():
+            env |= self.product.feed(paper)
+        processes = self.product.processes(self.state.folder, env)
+        self._launch(processes)
+        self._ready(part.name for part in processes)
         self.facts = {
             "apiUrl": f"http://{_local(self.settings.api_host)}:{ports.api}",
             "apiKey": key,
@@ -155,11 +159,6 @@ class Session:
             "OVERROUND_API_PORT": str(ports.api),
             "OVERROUND_PAPER_PORT": str(ports.paper),
         }
-
-    @staticmethod
-    def _split(parts: list[Part]) -> tuple[list[Part], list[Part]]:
-        """The paper venues need no ledger and start at once; the others wait for it."""
-        return [p for p in parts if p.name == "paper"], [p for p in parts if p.name != "paper"]
 
     def _launch(self, parts: list[Part]) -> None:
         for part in parts:

@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAPER_PORTS = 32
 """How many consecutive ports the paper venues may use."""
 
+PAPER: dict[str, list[str]] = {"paper": ["-m", "overround.paper"]}
 COMMANDS: dict[str, list[str]] = {
-    "paper": ["-m", "overround.paper"],
     "worker": [str(ROOT / "worker.py")],
     "streamers": ["-m", "streamers"],
     "api": ["-m", "api"],
@@ -44,6 +44,6 @@ def _python_env() -> dict[str, str]:
     return {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""}
 
 
-def standard(state: Path, env: Mapping[str, str]) -> list[Part]:
-    """The product's processes in the order they start."""
-    return [python_part(name, arguments, state, env) for name, arguments in COMMANDS.items()]
+def parts(commands: Mapping[str, list[str]], state: Path, env: Mapping[str, str]) -> list[Part]:
+    """Python processes in the order they start."""
+    return [python_part(name, arguments, state, env) for name, arguments in commands.items()]

@@ -55,6 +55,7 @@ class Process:
     def __init__(self, part: Part) -> None:
         self.part = part
         self._popen: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
 
     @property
     def pid(self) -> int:
@@ -74,6 +75,7 @@ class Process:
         part.log.parent.mkdir(parents=True, exist_ok=True)
         _rotate(part.log)
         with part.log.open("ab") as log:
+            self._log_start = log.tell()
             self._popen = _spawn(part, log.fileno())
 
     def ready(self) -> bool:
@@ -95,7 +97,7 @@ class Process:
     def obituary(self) -> str:
         """Why it is dead, in one line."""
         hint = f" ({self.part.setting})" if self.part.setting else ""
-        last = " | ".join(tail(self.part.log, 3)) or "it wrote nothing"
+        last = " | ".join(tail(self.part.log, 3, self._log_start)) or "it wrote nothing"
         return f"{self.part.name} stopped with {describe(self.code)}{hint}: {last} [{self.part.log}]"
 
     def ask_to_stop(self) -> None:
@@ -158,12 +160,12 @@ def _rotate(log: Path) -> None:
         log.replace(log.with_suffix(".log.1"))
 
 
-def tail(log: Path, lines: int) -> list[str]:
-    """The last non-empty lines of a log, each cut to 300 characters."""
+def tail(log: Path, lines: int, start: int = 0) -> list[str]:
+    """The last non-empty lines of a log after byte ``start``, each cut to 300 characters."""
     if not log.exists():
         return []
     with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 16_384))
+        file.seek(max(start, log.stat().st_size - 16_384))
         text = file.read().decode("utf-8", "replace")
     return [line.strip()[:300] for line in text.splitlines() if line.strip()][-lines:]
 

@@ -15,6 +15,8 @@ from console.up import Session
 SERVES = """
 import os, pathlib, signal, sys, time
 def leave(*_):
+    with open(os.environ["OVERROUND_STATE_DIR"] + f"/{sys.argv[1]}.feed", "w") as file:
+        file.write(os.environ.get("ODDSPAPI_API_KEY", "") + " " + os.environ.get("OVERROUND_ODDSPAPI_WS_URL", ""))
     with open(os.environ["OVERROUND_STATE_DIR"] + "/stops", "a") as file:
         file.write(sys.argv[1] + "\\n")
     os._exit(0)
@@ -43,16 +45,22 @@ def dummy(name: str, state: Path, script: str = SERVES, env: Mapping[str, str] |
 class Dummies(Product):
     """``DUMMY_API`` replaces the script of the child of that name."""
 
-    def parts(self, state: Path, env: Mapping[str, str]) -> list[Part]:
-        return [dummy(name, state, os.environ.get(f"DUMMY_{name.upper()}", SERVES), env) for name in NAMES]
+    def venues(self, state: Path, env: Mapping[str, str]) -> list[Part]:
+        return [self._dummy(name, state, env) for name in NAMES[:1]]
+
+    def processes(self, state: Path, env: Mapping[str, str]) -> list[Part]:
+        return [self._dummy(name, state, env) for name in NAMES[1:]]
+
+    def _dummy(self, name: str, state: Path, env: Mapping[str, str]) -> Part:
+        return dummy(name, state, os.environ.get(f"DUMMY_{name.upper()}", SERVES), env)
 
     def migrate(self, database_url: str) -> None:
         self.check_database(database_url)
 
     def paper(self, state: Path) -> dict[str, Any]:
-        return {"admin": "http://127.0.0.1:1/admin"}
+        return {"admin": "http://127.0.0.1:1/admin", "feed": {"key": "paper", "rest": "http://r", "ws": "ws://w"}}
 
-    def seed(self, database_url: str, paper: Mapping[str, Any], secret_key: str) -> str:
+    def seed(self, database_url: str, paper: Mapping[str, Any], secret_key: str, trading: Mapping[str, Any]) -> str:
         return "demo-key"
 
     def progress(self, database_url: str) -> str:

@@ -81,6 +81,26 @@ def test_a_child_that_dies_at_the_start_shows_its_last_words(supervisor: Supervi
         supervisor.await_ready(["api"])
 
 
+def test_last_words_are_of_this_life_not_of_an_earlier_one(tmp_path: Path) -> None:
+    for script, words in ((DIES, "no such thing as MAGIC_SETTING"), ("raise SystemExit(4)", "it wrote nothing")):
+        process = Process(dummy("api", tmp_path, script))
+        process.launch()
+        with pytest.raises(StartError, match=words):
+            process.wait_ready(10)
+
+
+def test_an_endless_log_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.embedded.process.LOG_LIMIT", 10)
+    log = tmp_path / "logs" / "api.log"
+    log.parent.mkdir()
+    log.write_text("more than ten bytes")
+    process = Process(dummy("api", tmp_path, DIES))
+    process.launch()
+    with pytest.raises(StartError):
+        process.wait_ready(10)
+    assert log.with_suffix(".log.1").read_text() == "more than ten bytes"
+
+
 def test_a_child_that_keeps_dying_is_given_up(said: list[str], tmp_path: Path) -> None:
     supervisor = Supervisor(said.append, clock=Leaps())
     supervisor.launch(dummy("worker", tmp_path, DIES))

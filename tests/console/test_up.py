@@ -144,6 +144,15 @@ def test_after_kill_nine_of_everything_the_next_up_starts(stack: ExitStack, tmp_
     assert second.stop() == 0
 
 
+def test_the_paper_feed_is_everybodys_feed_unless_a_real_key_is_set(stack: ExitStack, tmp_path: Path) -> None:
+    paper, real = tmp_path / "paper", tmp_path / "real"
+    start(stack, paper).ready().stop()
+    start(stack, real, env={"ODDSPAPI_API_KEY": "mine"}).ready().stop()
+    for name in ("worker", "streamers", "api"):
+        assert (paper / f"{name}.feed").read_text() == "paper ws://w"
+        assert (real / f"{name}.feed").read_text() == "mine "
+
+
 def test_fresh_starts_clean(stack: ExitStack, tmp_path: Path) -> None:
     state = tmp_path / "state"
     up = start(stack, state).ready()
