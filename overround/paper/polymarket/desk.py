@@ -1,4 +1,4 @@
-"""Takes orders and cancels into the engine and answers in the venue's words (polymarket sheet, sections 5.3 and 5.4)."""
+"""Takes orders and cancels into the engine and answers in the venue's words (polymarket sheet, 5.3 and 5.4)."""
 
 import time
 from decimal import Decimal

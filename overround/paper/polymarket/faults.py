@@ -46,8 +46,9 @@ async def _fill_first(venue: "PaperPolymarket", order_ids: list[str], details: d
     if taker is not None:
         for order in orders:
             hit(venue, order, str(taker))
-    deadline = asyncio.get_running_loop().time() + float(details.get("seconds", 2))
-    while not any(order.filled for order in orders) and asyncio.get_running_loop().time() < deadline:
+    for _ in range(int(float(details.get("seconds", 2)) * 100)):
+        if any(order.filled for order in orders):
+            break
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)
 

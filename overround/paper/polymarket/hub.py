@@ -19,7 +19,7 @@ BROKEN_FRAME = '{"event_type":"trade","id":'
 
 @dataclass(slots=True, eq=False)
 class Listener:
-    """One open socket. ``account`` is None on the market channel; ``names`` are conditions or assets, None means all."""
+    """One open socket. ``account`` is None on the market channel; ``names`` are conditions or assets, None is all."""
 
     channel: Literal["user", "market"]
     account: str | None

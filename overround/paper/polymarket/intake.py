@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from overround.paper.polymarket.accounts import ApiKey, Trader
-from overround.paper.polymarket.identity import digest_of, exchange_of, order_signer
+from overround.paper.polymarket.identity import ORDER, digest_of, exchange_of, order_signer
 from overround.paper.polymarket.listing import Condition, Side
 from overround.paper.polymarket.render import plain_number
 
@@ -13,7 +13,7 @@ UNIT = Decimal(1_000_000)
 GTD_LEAD_SECONDS = 60
 EARLY_EXIT_SECONDS = 60
 AMOUNT_PLACES = {"0.1": 3, "0.01": 4, "0.005": 5, "0.0025": 6, "0.001": 5, "0.0001": 6}
-FIELDS = ["salt", "maker", "signer", "tokenId", "makerAmount", "takerAmount", "side", "expiration", "signatureType", "timestamp", "metadata", "builder", "signature"]
+FIELDS = (*(item["name"] for item in ORDER), "expiration", "signature")
 OLD_FIELDS = {"nonce", "feeRateBps", "taker"}
 MALFORMED = "Invalid order payload"
 FOK_KILLED = "order couldn't be fully filled. FOK orders are fully filled or killed."

@@ -14,7 +14,7 @@ NOBODY = "0x" + "0" * 40
 ENDINGS = {
     "expired": "CANCELED_EXPIRED_ORDER",
     "market resolved": "CANCELED_MARKET_RESOLVED",
-    "not covered any more": "CANCELED_NOT_ENOUGH_BALANCE",
+    "not enough contracts": "CANCELED_NOT_ENOUGH_BALANCE",
 }
 
 

@@ -39,7 +39,8 @@ ONE = Decimal(1)
 class PaperPolymarket:
     """A ``PaperExchange``. ``clob``, ``gamma`` and ``data`` are ASGI apps for three ports; ``clob`` also keeps time.
 
-    ``mined_after`` and ``final_after`` are milliseconds from a match to its on-chain stages, ``heartbeat_window`` seconds.
+    ``mined_after`` and ``final_after`` are milliseconds from a match to its on-chain stages; ``heartbeat_window`` is in
+    seconds.
     """
 
     name = VENUE
@@ -132,7 +133,7 @@ class PaperPolymarket:
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Keep time while the CLOB is served."""
-        task = asyncio.create_task(self._run())
+        task = asyncio.create_task(self.run())
         try:
             yield
         finally:
@@ -140,7 +141,8 @@ class PaperPolymarket:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Keep time for ever."""
         while True:
             self.tick()
             await asyncio.sleep(TICK_SECONDS)
