@@ -1,0 +1,2 @@
+"""Long-running: events in, signals out. The odds streamer decides whether a quote changed; the fill streamers tell who
+traded; the score streamer says when a fixture moves; the guard watches that everybody is alive."""

@@ -21,7 +21,7 @@ SLOW_RETRY = RetryPolicy(
 )
 
 
-async def fast(name: str, argument: Any, result: type[T] | Any, *, seconds: float = 10.0) -> T:
+async def fast(name: str, argument: Any, result: type[T], *, seconds: float = 10.0) -> T:
     """Run ``name`` as a local activity; retried after a crash or a database fault until ``seconds`` have passed."""
     answer: T = await workflow.execute_local_activity(
         name,
@@ -35,7 +35,19 @@ async def fast(name: str, argument: Any, result: type[T] | Any, *, seconds: floa
     return answer
 
 
-async def slow(name: str, argument: Any, result: type[T] | Any, *, summary: str, minutes: float = 60.0) -> T:
+async def note(name: str, argument: Any, *, seconds: float = 300.0) -> None:
+    """Run a local activity that only writes down what is already so; retried for minutes, because nothing else can do it."""
+    await workflow.execute_local_activity(
+        name,
+        argument,
+        start_to_close_timeout=timedelta(seconds=10),
+        schedule_to_close_timeout=timedelta(seconds=seconds),
+        retry_policy=FAST_RETRY,
+        local_retry_threshold=timedelta(seconds=10),
+    )
+
+
+async def slow(name: str, argument: Any, result: type[T], *, summary: str, minutes: float = 60.0) -> T:
     """Run ``name`` as a regular activity, retried until it answers; ``summary`` is what the operator reads."""
     answer: T = await workflow.execute_activity(
         name,

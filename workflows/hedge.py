@@ -31,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from overround.domain.numbers import ONE, ZERO
     from overround.domain.orders import Fill
     from workflows.attributes import STATE
-    from workflows.calls import fast, slow
+    from workflows.calls import fast, note, slow
 
 LINGER = timedelta(minutes=2)
 OPEN_RETRY = timedelta(seconds=10)
@@ -158,7 +158,9 @@ class HedgeWorkflow:
             await self._tell_owner()
         info = workflow.info()
         request = AwaitBet(self._order, info.workflow_id, info.run_id, result.request_id)
-        await slow("await_bet", request, HedgeStepResult, summary=f"Wait for the bookmaker's word on bet {result.request_id}")
+        await slow(
+            "await_bet", request, HedgeStepResult, summary=f"Wait for the bookmaker's word on bet {result.request_id}"
+        )
         if self._state == "UNKNOWN":
             await self._enter("HEDGING", "")
 
@@ -195,7 +197,9 @@ class HedgeWorkflow:
             min(floor, ONE - Decimal("0.01")),
         )
         try:
-            totals = await slow("unwind", request, HedgeTotals, summary=f"Sell {residual} back on {self._order.exchange}", minutes=2)
+            totals = await slow(
+                "unwind", request, HedgeTotals, summary=f"Sell {residual} back on {self._order.exchange}", minutes=2
+            )
         except ActivityError as error:
             self._reason = f"{self._reason}; unwinding failed: {error.cause}"
             return residual
@@ -208,12 +212,7 @@ class HedgeWorkflow:
         if not changed:
             return
         info = workflow.info()
-        await fast(
-            "hedge_state",
-            HedgeState(self._order, info.workflow_id, info.run_id, state, reason),
-            None,
-            seconds=120,
-        )
+        await note("hedge_state", HedgeState(self._order, info.workflow_id, info.run_id, state, reason))
         if workflow.info().typed_search_attributes:
             workflow.upsert_search_attributes([STATE.value_set(state)])
 

@@ -32,7 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from overround.domain.plan import Plan, plan
     from overround.domain.quotes import Desired, desired_quotes
     from workflows.attributes import STATE
-    from workflows.calls import fast, slow
+    from workflows.calls import fast, note, slow
 
 KEPT_ENDED = 40
 MESSAGES_PER_RUN = 3000
@@ -50,6 +50,7 @@ class OrderWorkflow:
         self._terms = start.terms
         self._book = start.book
         self._book_at = start.book_at
+        self._sent_at = start.sent_at
         self._orders = {order.spec.client_order_id: order for order in start.orders}
         self._projected = {key: order.version for key, order in self._orders.items()}
         self._hedges = {item.client_order_id: item for item in start.hedges}
@@ -72,8 +73,8 @@ class OrderWorkflow:
         """New odds; the newest is all that matters."""
         self._wake()
         self._terms = signal.terms or self._terms
-        if self._book is None or signal.book.received_at >= self._book.received_at:
-            self._book, self._book_at = signal.book, self._now()
+        if signal.sent_at >= self._sent_at:
+            self._book, self._book_at, self._sent_at = signal.book, self._now(), signal.sent_at
             self._stale = False
 
     @workflow.signal
@@ -216,6 +217,7 @@ class OrderWorkflow:
             quote.priced_at,
             quote.level,
             self._now() // 1000 + self._terms.config.order_seconds,
+            sent_at=self._now(),
         )
 
     def _placed(self, item: PlacedItem) -> None:
@@ -299,16 +301,13 @@ class OrderWorkflow:
 
     async def _project(self) -> None:
         changed = tuple(
-            order for key, order in self._orders.items() if order.version > self._projected.get(key, -1) and order.version
+            order
+            for key, order in self._orders.items()
+            if order.version > self._projected.get(key, -1) and order.version
         )
         if changed:
             info = workflow.info()
-            await fast(
-                "project_orders",
-                ProjectOrders(self._owner, info.workflow_id, info.run_id, changed),
-                None,
-                seconds=300,
-            )
+            await note("project_orders", ProjectOrders(self._owner, info.workflow_id, info.run_id, changed))
             for order in changed:
                 self._projected[order.spec.client_order_id] = order.version
         self._forget_ended()
@@ -395,6 +394,7 @@ class OrderWorkflow:
             self._chain,
             self._gate,
             self._closing,
+            self._sent_at,
         )
 
     def _describe(self) -> None:

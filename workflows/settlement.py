@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from overround.domain.results import FixtureResults, Verdict, verdict
     from overround.domain.settling import Book, Closing, Decision, SettlementStart, SettlementState
     from workflows.attributes import STATE
-    from workflows.calls import fast, slow
+    from workflows.calls import note, slow
 
 FINAL = (2, 3)
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
@@ -91,7 +91,10 @@ class SettlementWorkflow:
         while True:
             self._checks += 1
             results = await slow(
-                "collect_results", self._fixture, FixtureResults, summary="Read the feed's, venues' and bookmaker's words"
+                "collect_results",
+                self._fixture,
+                FixtureResults,
+                summary="Read the feed's, venues' and bookmaker's words",
             )
             self._verdict = verdict(results)
             if not self._verdict.waiting:
@@ -112,17 +115,13 @@ class SettlementWorkflow:
     async def _book(self, found: Verdict) -> None:
         info = workflow.info()
         decided = f"{self._decision.by}: {self._decision.reason}" if self._decision else ""
-        await fast(
-            "book_results", Book(self._fixture, info.workflow_id, info.run_id, found.booked, decided), None, seconds=600
-        )
+        await note("book_results", Book(self._fixture, info.workflow_id, info.run_id, found.booked, decided))
         await self._enter("BOOKED", decided)
 
     async def _enter(self, state: str, reason: str) -> None:
         self._state = state
         info = workflow.info()
-        await fast(
-            "settlement_state", SettlementState(self._fixture, info.workflow_id, state, reason), None, seconds=600
-        )
+        await note("settlement_state", SettlementState(self._fixture, info.workflow_id, state, reason))
         workflow.set_current_details(f"**{state}** {reason}")
         if info.typed_search_attributes:
             workflow.upsert_search_attributes([STATE.value_set(state)])

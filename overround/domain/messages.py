@@ -89,7 +89,7 @@ class OrderStart:
     chain: str = ""
     gate: str | None = None
     closing: str | None = None
-    shadow: tuple[str, ...] = ()
+    sent_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

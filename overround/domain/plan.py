@@ -69,6 +69,4 @@ def _top_up(
         return []
     if resting > ZERO and missing * 4 < quote.size:
         return []
-    return [
-        Desired(quote.outcome_id, quote.level, quote.price, missing, quote.odds, quote.limit, quote.priced_at)
-    ]
+    return [Desired(quote.outcome_id, quote.level, quote.price, missing, quote.odds, quote.limit, quote.priced_at)]

@@ -27,9 +27,7 @@ class Desired:
     priced_at: int
 
 
-def desired_quotes(
-    book: MarketBook, instruments: Sequence[Instrument], config: TradingConfig
-) -> tuple[Desired, ...]:
+def desired_quotes(book: MarketBook, instruments: Sequence[Instrument], config: TradingConfig) -> tuple[Desired, ...]:
     """Every quote that may rest on these instruments now; empty when the book must not be quoted from."""
     if book.pull is not None or not config.enabled:
         return ()
@@ -53,9 +51,7 @@ def _levels(price: OutcomePrice, instrument: Instrument, config: TradingConfig) 
             return
         if config.min_price <= best <= config.max_price and size >= instrument.min_size:
             if best * size >= instrument.min_notional:
-                yield Desired(
-                    price.outcome_id, level, best, size, price.price, price.limit, price.changed_at
-                )
+                yield Desired(price.outcome_id, level, best, size, price.price, price.limit, price.changed_at)
         best = instrument.grid.step_down(best, config.level_ticks)
 
 

@@ -148,14 +148,12 @@ def _book_bet(parts: list[BetPartResult]) -> Booked:
     words = {part.settlement for part in parts if part.settlement}
     word = words.pop() if len(words) == 1 else Settlement.VOID
     first = parts[0]
-    return Booked(
-        "bet", first.request_id, first.client, first.market_id, first.outcome_id, str(word), None, gain, ZERO
-    )
+    return Booked("bet", first.request_id, first.client, first.market_id, first.outcome_id, str(word), None, gain, ZERO)
 
 
 def part_profit(part: BetPartResult) -> Decimal:
     """Return to the cent, less the stake."""
-    exact_gain = profit(Settlement(part.settlement), "back", part.stake, part.price)
+    exact_gain = profit(Settlement(part.settlement or Settlement.UNDECIDED), "back", part.stake, part.price)
     return round_half_up(exact_gain + part.stake, CENT) - part.stake
 
 

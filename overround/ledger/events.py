@@ -3,6 +3,7 @@
 Source of every field name: mm-api sheet, sections 5.3, 5.6, 5.10, 5.11 and 7.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -124,8 +125,8 @@ def account_payload(row: Row) -> dict[str, Any]:
 
 
 def scores_payload(fixture_id: str, scores: Mapping[str, Any]) -> dict[str, Any]:
-    """The feed's scores payload (oddspapi sheet, section 3.4)."""
-    return {"fixtureId": fixture_id, "scores": dict(scores)}
+    """The feed's scores payload (oddspapi sheet, section 3.4); fractions, if a sport has any, keep their digits."""
+    return {"fixtureId": fixture_id, "scores": json.loads(json.dumps(dict(scores)), parse_float=Decimal)}
 
 
 def emergency_payload(gate: Row | None, now: datetime) -> dict[str, Any]:

@@ -63,12 +63,12 @@ async def store_key(
     await connection.execute(insert(api_keys).values(values).on_conflict_do_nothing(index_elements=["digest"]))
 
 
-async def find_key(connection: AsyncConnection, pepper: SecretStr, key: str) -> KeyOwner | None:
-    """The owner of ``key``, None when it is unknown or revoked; ``BadKey`` when it is not a UUID."""
+async def find_owner(connection: AsyncConnection, key_digest: bytes) -> KeyOwner | None:
+    """Whose key has this digest, None when it is unknown or revoked."""
     query = (
         select(api_keys.c.key_id, api_keys.c.kind, clients.c.client, clients.c.name, clients.c.active)
         .select_from(api_keys.outerjoin(clients, clients.c.client == api_keys.c.client))
-        .where(api_keys.c.digest == digest(key, pepper), api_keys.c.revoked_at.is_(None))
+        .where(api_keys.c.digest == key_digest, api_keys.c.revoked_at.is_(None))
     )
     row = (await connection.execute(query)).one_or_none()
     if row is None:
@@ -76,6 +76,11 @@ async def find_key(connection: AsyncConnection, pepper: SecretStr, key: str) -> 
     if row.client is None:
         return KeyOwner(row.key_id, row.kind, "", "", True)
     return KeyOwner(row.key_id, row.kind, row.client, row.name, row.active)
+
+
+async def find_key(connection: AsyncConnection, pepper: SecretStr, key: str) -> KeyOwner | None:
+    """The owner of ``key``, None when it is unknown or revoked; ``BadKey`` when it is not a UUID."""
+    return await find_owner(connection, digest(key, pepper))
 
 
 async def revoke_key(connection: AsyncConnection, key_id: int) -> bool:

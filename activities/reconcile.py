@@ -1,0 +1,101 @@
+"""What a ``ReconcileWorkflow`` may do: read a venue completely and repair what the ledger does not know."""
+
+import time
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio import activity
+from temporalio.client import Client
+
+from activities.sessions import Sessions
+from activities.signals import Signals
+from overround.domain.orders import OPEN, Lost
+from overround.domain.reconcile import ReconcileReport, ReconcileStart
+from overround.exchanges.base import Exchange, OpenOrder
+from overround.ledger import tables as t
+from overround.ledger.accounts import note_exchange
+from overround.ledger.alarms import raise_alarm
+
+SETTLING_SECONDS = 5
+
+
+class ReconcileActivities:
+    """Bound to one ledger, the venue sessions and the Temporal client it signals with."""
+
+    def __init__(self, database: AsyncEngine, sessions: Sessions, client: Client) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._signals = Signals(client, database)
+
+    @activity.defn(name="reconcile_account")
+    async def reconcile_account(self, start: ReconcileStart) -> ReconcileReport:
+        """Compare trades and open orders; every difference becomes the signal the stream would have sent."""
+        exchange = await self._sessions.exchange(start.account_id)
+        before = await self._ledger_open(start.account_id)
+        at_venue = await exchange.open_orders()
+        trades = await exchange.fills(int((time.time() - start.lookback_seconds) * 1000))
+        balance = await exchange.balance()
+        async with self._database.begin() as connection:
+            await note_exchange(
+                connection, start.account_id, "connected", balance=balance.total, available=balance.available
+            )
+        findings: list[str] = []
+        for trade in trades:
+            if not await self._known(start.account_id, trade.fill.fill_id) and await self._signals.fill(
+                start.account_id, trade
+            ):
+                findings.append(f"trade {trade.fill.fill_id} was not in the ledger")
+        findings += await self._unexpected(start.account_id, at_venue, before)
+        findings += await self._vanished(start.account_id, exchange, at_venue, before)
+        return ReconcileReport(len(at_venue), len(before), len(findings), tuple(findings[:20]))
+
+    async def _ledger_open(self, account_id: str) -> dict[str, str | None]:
+        """Our open orders older than a few seconds: client order id to the venue's id."""
+        query = select(t.orders.c.client_order_id, t.orders.c.venue_order_id, t.orders.c.created_at).where(
+            t.orders.c.account_id == account_id, t.orders.c.status.in_(list(OPEN))
+        )
+        async with self._database.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        limit = time.time() - SETTLING_SECONDS
+        return {row.client_order_id: row.venue_order_id for row in rows if row.created_at.timestamp() < limit}
+
+    async def _known(self, account_id: str, fill_id: str) -> bool:
+        query = select(t.fills.c.fill_id).where(t.fills.c.account_id == account_id, t.fills.c.venue_fill_id == fill_id)
+        async with self._database.connect() as connection:
+            return (await connection.execute(query)).first() is not None
+
+    async def _unexpected(self, account_id: str, at_venue: list[OpenOrder], before: dict[str, str | None]) -> list[str]:
+        """Orders open at the venue that the ledger holds as over, or has never heard of."""
+        findings = []
+        for order in at_venue:
+            facts = await self._signals.facts(account_id, order.venue_order_id, order.client_order_id)
+            if facts is None:
+                message = f"order {order.venue_order_id} at the venue is not ours"
+                async with self._database.begin() as connection:
+                    await raise_alarm(connection, "stray", f"{account_id}/{order.venue_order_id}", message)
+                findings.append(message)
+            elif facts.client_order_id not in before and await self._over(facts.client_order_id):
+                await self._signals.evidence(facts, [Lost("open at the venue although the ledger thought it was over")])
+                findings.append(f"order {facts.client_order_id} is open at the venue and over in the ledger")
+        return findings
+
+    async def _over(self, client_order_id: str) -> bool:
+        query = select(t.orders.c.status).where(t.orders.c.client_order_id == client_order_id)
+        async with self._database.connect() as connection:
+            status = (await connection.execute(query)).scalar_one_or_none()
+        return status is not None and status not in OPEN
+
+    async def _vanished(
+        self, account_id: str, exchange: Exchange, at_venue: list[OpenOrder], before: dict[str, str | None]
+    ) -> list[str]:
+        """Orders the ledger holds open that the venue's complete list does not have: the owner probes them."""
+        present = {order.venue_order_id for order in at_venue} | {order.client_order_id for order in at_venue}
+        findings = []
+        for client_order_id, venue_order_id in before.items():
+            if client_order_id in present or (venue_order_id is not None and venue_order_id in present):
+                continue
+            facts = await self._signals.facts(account_id, venue_order_id, client_order_id)
+            if facts is not None and facts.action == "buy":
+                await self._signals.evidence(facts, [Lost("not among the venue's open orders")])
+                findings.append(f"order {client_order_id} is not open at {exchange.name}")
+        return findings

@@ -1,0 +1,149 @@
+"""Telling workflows what happened: the one way streams, reconciliation and repair reach them.
+
+A fill goes to its hedge first (signal-with-start: the first fill starts it), then to the order's owner. An owner that has
+finished is started again, only to take the evidence and end.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError, RPCStatusCode
+
+from overround.domain import ids
+from overround.domain.messages import FillSignal, HedgedOrder, HedgeOdds, HedgeStart, OrderEvidence, OrderStart, Owner
+from overround.domain.orders import Evidence, Matched, Unmatched
+from overround.exchanges.base import OrderUpdate, VenueFill
+from overround.ledger import configs as ledger_configs
+from overround.ledger.alarms import raise_alarm
+from overround.ledger.lookups import OrderFacts, find_order
+from workflows.attributes import attributes
+from workflows.names import TRADING
+
+log = structlog.get_logger(__name__)
+REMEMBERED = 20_000
+
+
+class Signals:
+    """Bound to one Temporal client and one ledger; remembers which orders belong to whom and which fills it has told."""
+
+    def __init__(self, client: Client, database: AsyncEngine, *, task_queue: str = TRADING) -> None:
+        self._client = client
+        self._database = database
+        self._queue = task_queue
+        self._facts: OrderedDict[tuple[str, str], OrderFacts] = OrderedDict()
+        self._told: OrderedDict[tuple[str, str, str, bool], None] = OrderedDict()
+
+    async def fill(self, account_id: str, trade: VenueFill, odds: HedgeOdds | None = None) -> bool:
+        """Tell a trade once; True when it was told, False when it was known or belongs to nobody."""
+        key = (account_id, trade.venue_order_id, trade.fill.fill_id, trade.failed)
+        if key in self._told:
+            return False
+        facts = await self.facts(account_id, trade.venue_order_id, trade.client_order_id)
+        if facts is None:
+            await self._stray(account_id, trade)
+            return False
+        signal = FillSignal(trade.fill, trade.failed, odds)
+        evidence: Evidence = Unmatched(trade.fill.fill_id) if trade.failed else Matched(trade.fill)
+        if facts.action == "buy":
+            await self.hedge(facts.hedged, signal)
+            await self.evidence(facts, [evidence])
+        else:
+            await self._signal(facts.workflow_id, "unwound", signal)
+        self._remember(key)
+        return True
+
+    async def update(self, account_id: str, update: OrderUpdate) -> bool:
+        """Tell the venue's view of an order to its owner."""
+        facts = await self.facts(account_id, update.venue_order_id, update.client_order_id)
+        if facts is None or facts.action != "buy":
+            return False
+        await self.evidence(facts, [update.seen])
+        return True
+
+    async def hedge(self, order: HedgedOrder, signal: FillSignal) -> None:
+        """Signal the order's hedge, starting it if this is its first fill."""
+        await self._client.start_workflow(
+            "HedgeWorkflow",
+            HedgeStart(order),
+            id=ids.hedge_workflow(order.client_order_id),
+            task_queue=self._queue,
+            start_signal="fill",
+            start_signal_args=[signal],
+            search_attributes=attributes(
+                client=order.client,
+                exchange=order.exchange,
+                account=order.account_id,
+                fixture=order.fixture_id,
+                market=str(order.market_id),
+                state="HEDGING",
+            ),
+            static_summary=f"Hedge outcome {order.outcome_id} of {order.fixture_id} ({order.exchange})",
+        )
+
+    async def evidence(self, facts: OrderFacts, evidence: Sequence[Evidence]) -> None:
+        """Signal the order's owner; one that has finished is started to book the evidence and end."""
+        items = [OrderEvidence(facts.client_order_id, item) for item in evidence]
+        try:
+            await self._client.get_workflow_handle(facts.workflow_id).signal("evidence", items)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            await self._reopen(facts.workflow_id, facts.owner, items)
+
+    async def _reopen(self, workflow_id: str, owner: Owner, items: list[OrderEvidence]) -> None:
+        await self._client.start_workflow(
+            "OrderWorkflow",
+            OrderStart(owner, closing="only to book late evidence"),
+            id=workflow_id,
+            task_queue=self._queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            start_signal="evidence",
+            start_signal_args=[items],
+        )
+
+    async def facts(
+        self, account_id: str, venue_order_id: str | None, client_order_id: str | None
+    ) -> OrderFacts | None:
+        """The order under either id, from memory or the ledger."""
+        for key in (client_order_id, venue_order_id):
+            if key is not None and (account_id, key) in self._facts:
+                return self._facts[(account_id, key)]
+        async with self._database.connect() as connection:
+            configs = await ledger_configs.load(connection)
+            found = await find_order(
+                connection, configs, account_id, venue_order_id=venue_order_id, client_order_id=client_order_id
+            )
+        if found is not None:
+            for key in (found.client_order_id, venue_order_id):
+                if key is not None:
+                    self._facts[(account_id, key)] = found
+            while len(self._facts) > REMEMBERED:
+                self._facts.popitem(last=False)
+        return found
+
+    async def _signal(self, workflow_id: str, name: str, argument: object) -> None:
+        try:
+            await self._client.get_workflow_handle(workflow_id).signal(name, argument)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
+    async def _stray(self, account_id: str, trade: VenueFill) -> None:
+        """A trade of an order the ledger does not know: somebody else trades on this account."""
+        log.warning("fill of an unknown order", account=account_id, order=trade.venue_order_id)
+        async with self._database.begin() as connection:
+            await raise_alarm(
+                connection,
+                "stray",
+                f"{account_id}/{trade.venue_order_id}",
+                f"{account_id} traded {trade.fill.size} in an order the ledger does not know: does anything else use it?",
+            )
+
+    def _remember(self, key: tuple[str, str, str, bool]) -> None:
+        self._told[key] = None
+        while len(self._told) > REMEMBERED:
+            self._told.popitem(last=False)

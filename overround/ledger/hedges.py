@@ -1,0 +1,264 @@
+"""Hedges in the ledger: fills recorded, bets claimed before they are sent, residuals derived from the rows themselves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from overround.bookmakers.base import BetReport, BetStatus
+from overround.domain.messages import HedgedOrder, HedgeStep, HedgeTotals
+from overround.domain.numbers import ZERO
+from overround.domain.orders import Fill
+from overround.ledger import tables as t
+from overround.ledger.accounts import BookmakerLine
+from overround.ledger.events import bet_payload, emit
+from overround.ledger.orders import moment
+
+IN_FLIGHT = (BetStatus.SENT, BetStatus.PENDING, BetStatus.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class BetIntent:
+    """A bet to claim: back ``outcome_id`` with ``stake`` at no less than ``min_price``, expecting ``odds``."""
+
+    request_id: str
+    outcome_id: int
+    stake: Decimal
+    odds: Decimal
+    min_price: Decimal
+    attempt: int
+
+
+async def lock(connection: AsyncConnection, order: HedgedOrder, workflow_id: str, run_id: str) -> None:
+    """Open the hedge's row and hold it until the transaction ends: one step at a time per order."""
+    await connection.execute(
+        insert(t.hedges)
+        .values(
+            client_order_id=order.client_order_id,
+            client=order.client,
+            fixture_id=order.fixture_id,
+            market_id=order.market_id,
+            outcome_id=order.outcome_id,
+            workflow_id=workflow_id,
+            run_id=run_id,
+            state="HEDGING",
+        )
+        .on_conflict_do_nothing()
+    )
+    await connection.execute(
+        select(t.hedges.c.version).where(t.hedges.c.client_order_id == order.client_order_id).with_for_update()
+    )
+
+
+async def record_fills(
+    connection: AsyncConnection, account_id: str, client_order_id: str, fills: Sequence[Fill], failed: Sequence[str]
+) -> None:
+    """Write trades once each; a trade that failed at the venue is marked, never deleted."""
+    if fills:
+        rows = [
+            {
+                "account_id": account_id,
+                "venue_fill_id": fill.fill_id,
+                "client_order_id": client_order_id,
+                "size": fill.size,
+                "price": fill.price,
+                "fee": fill.fee,
+                "at": moment(fill.at),
+                "failed": fill.fill_id in failed,
+            }
+            for fill in fills
+        ]
+        await connection.execute(insert(t.fills).values(rows).on_conflict_do_nothing())
+    if failed:
+        await connection.execute(
+            update(t.fills)
+            .where(t.fills.c.client_order_id == client_order_id, t.fills.c.venue_fill_id.in_(failed))
+            .values(failed=True)
+        )
+
+
+async def totals(connection: AsyncConnection, order: HedgedOrder) -> HedgeTotals:
+    """Where the hedge stands: contracts filled less unwound, payout of bets (against the order's outcome plus, on another
+    outcome minus), payout in flight, and what was pooled less what was claimed from the pool."""
+    key = order.client_order_id
+    filled = await _sum(
+        connection, select(func.sum(t.fills.c.size)).where(t.fills.c.client_order_id == key, ~t.fills.c.failed)
+    )
+    unwound = await _sum(
+        connection,
+        select(func.sum(t.fills.c.size))
+        .join(t.orders, t.orders.c.client_order_id == t.fills.c.client_order_id)
+        .where(t.orders.c.workflow_id == f"hedge:{key}", t.orders.c.action == "sell", ~t.fills.c.failed),
+    )
+    done = in_flight = ZERO
+    bets = (await connection.execute(select(t.bets).where(t.bets.c.client_order_id == key))).all()
+    for bet in bets:
+        sign = 1 if bet.outcome_id == order.outcome_id else -1
+        if bet.status in IN_FLIGHT:
+            in_flight += sign * bet.payout
+        else:
+            done += sign * bet.payout
+    pooled = await _sum(connection, select(func.sum(t.dust.c.payout)).where(t.dust.c.client_order_id == key))
+    claimed = ZERO
+    if bets:
+        mine = [bet.request_id for bet in bets]
+        claimed = await _sum(connection, select(func.sum(t.dust.c.payout)).where(t.dust.c.claimed_by.in_(mine)))
+    return HedgeTotals(filled - unwound, done, in_flight, pooled - claimed)
+
+
+async def _sum(connection: AsyncConnection, query: object) -> Decimal:
+    value = (await connection.execute(query)).scalar()  # type: ignore[call-overload]
+    return value if isinstance(value, Decimal) else ZERO
+
+
+async def write_totals(
+    connection: AsyncConnection, order: HedgedOrder, run_id: str, now: HedgeTotals, state: str | None, reason: str = ""
+) -> None:
+    """Save the totals, and the state when it changed."""
+    values: dict[str, object] = {
+        "target": now.target,
+        "done": now.done,
+        "in_flight": now.in_flight,
+        "dust": now.pooled,
+        "residual": now.residual,
+        "run_id": run_id,
+        "updated_at": func.now(),
+        "version": t.hedges.c.version + 1,
+    }
+    if state is not None:
+        values |= {"state": state, "reason": reason}
+    await connection.execute(update(t.hedges).where(t.hedges.c.client_order_id == order.client_order_id).values(values))
+
+
+async def unresolved_bet(connection: AsyncConnection, client_order_id: str) -> Row[tuple[object, ...]] | None:
+    """A bet of this order that was claimed and not yet answered: nothing more may be sent before it is resolved."""
+    query = select(t.bets).where(t.bets.c.client_order_id == client_order_id, t.bets.c.status.in_(IN_FLIGHT)).limit(1)
+    return (await connection.execute(query)).one_or_none()
+
+
+async def claim_dust(connection: AsyncConnection, order: HedgedOrder, request_id: str) -> Decimal:
+    """Take the pooled payout of this client and outcome into the bet about to be sent; its size."""
+    free = (
+        select(t.dust.c.dust_id)
+        .where(
+            t.dust.c.client == order.client,
+            t.dust.c.fixture_id == order.fixture_id,
+            t.dust.c.outcome_id == order.outcome_id,
+            t.dust.c.claimed_by.is_(None),
+        )
+        .with_for_update(skip_locked=True)
+    )
+    taken = await connection.execute(
+        update(t.dust).where(t.dust.c.dust_id.in_(free)).values(claimed_by=request_id).returning(t.dust.c.payout)
+    )
+    return sum((row.payout for row in taken), ZERO)
+
+
+async def release_dust(connection: AsyncConnection, request_id: str) -> None:
+    """Give back what a refused bet had claimed."""
+    await connection.execute(update(t.dust).where(t.dust.c.claimed_by == request_id).values(claimed_by=None))
+
+
+async def pool(connection: AsyncConnection, order: HedgedOrder, step: int, payout: Decimal) -> None:
+    """Put a payout too small to bet into the pool, once per step."""
+    await connection.execute(
+        insert(t.dust)
+        .values(
+            client=order.client,
+            fixture_id=order.fixture_id,
+            market_id=order.market_id,
+            outcome_id=order.outcome_id,
+            client_order_id=order.client_order_id,
+            step=step,
+            payout=payout,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+async def claim_bet(connection: AsyncConnection, step: HedgeStep, intent: BetIntent, line: BookmakerLine) -> None:
+    """Write the bet as SENT; the caller commits before the first byte leaves."""
+    order = step.order
+    await connection.execute(
+        insert(t.bets).values(
+            request_id=intent.request_id,
+            client_order_id=order.client_order_id,
+            client=order.client,
+            account_id=line.account_id,
+            bookmaker=line.bookmaker,
+            fixture_id=order.fixture_id,
+            market_id=order.market_id,
+            outcome_id=intent.outcome_id,
+            workflow_id=step.workflow_id,
+            run_id=step.run_id,
+            attempt=intent.attempt,
+            min_price=intent.min_price,
+            stake=intent.stake,
+            payout=intent.stake * intent.odds,
+            status=BetStatus.SENT,
+        )
+    )
+    await _tell(connection, intent.request_id, None)
+
+
+async def record_report(connection: AsyncConnection, report: BetReport) -> None:
+    """Write the bookmaker's word on a bet: its parts, its exact payout, and what was refused."""
+    query = select(t.bets).where(t.bets.c.request_id == report.request_id).with_for_update()
+    old = (await connection.execute(query)).mappings().one()
+    for part in report.bets:
+        values = {
+            "bookmaker_bet_id": part.bookmaker_bet_id,
+            "price": part.price,
+            "stake": part.stake,
+            "currency": part.currency,
+            "placed_at": moment(part.placed_at),
+        }
+        await connection.execute(
+            insert(t.bet_parts)
+            .values(request_id=report.request_id, part_id=part.bet_id, **values)
+            .on_conflict_do_update(index_elements=["request_id", "part_id"], set_=values)
+        )
+    await connection.execute(
+        update(t.bets).where(t.bets.c.request_id == report.request_id).values(_reported(report, old["payout"]))
+    )
+    if report.final and not report.bets:
+        await release_dust(connection, report.request_id)
+    await _tell(connection, report.request_id, dict(old))
+
+
+def _reported(report: BetReport, expected: Decimal) -> dict[str, object]:
+    stake = sum((part.stake for part in report.bets), ZERO)
+    payout = sum((part.stake * part.price for part in report.bets), ZERO)
+    values: dict[str, object] = {
+        "status": report.status,
+        "refusal": report.refusal,
+        "reason": report.reason,
+        "payout": payout if report.final else expected,
+        "updated_at": func.now(),
+        "version": t.bets.c.version + 1,
+    }
+    if report.bets:
+        values |= {
+            "placed_stake": stake,
+            "placed_price": payout / stake,
+            "bookmaker_bet_id": report.bets[0].bookmaker_bet_id,
+            "placed_at": moment(min(part.placed_at for part in report.bets)),
+        }
+    return values
+
+
+async def _tell(connection: AsyncConnection, request_id: str, old: dict[str, object] | None) -> None:
+    query = (
+        select(t.bets, t.orders.c.order_id)
+        .join(t.orders, t.orders.c.client_order_id == t.bets.c.client_order_id)
+        .where(t.bets.c.request_id == request_id)
+    )
+    row = (await connection.execute(query)).mappings().one()
+    payload = bet_payload(dict(row), row["order_id"])
+    if old is None:
+        await emit(connection, "bets", "INSERT", row["client"], payload)
+    else:
+        await emit(connection, "bets", "UPDATE", row["client"], payload, bet_payload(old, row["order_id"]))

@@ -1,0 +1,108 @@
+"""Whose order is this? Finds an order by whatever the venue called it, with what its hedge needs to know."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Row, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from overround.domain.markets import Instrument
+from overround.domain.messages import HedgedOrder, Owner
+from overround.domain.orders import OPEN
+from overround.ledger import tables as t
+from overround.ledger.configs import Configs
+
+INSTRUMENT = TypeAdapter(Instrument)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """An order's identity: who owns it and what it trades. ``parent`` is the hedge an unwind order belongs to."""
+
+    client_order_id: str
+    venue_order_id: str | None
+    workflow_id: str
+    action: str
+    owner: Owner
+    outcome_id: int
+    hedged: HedgedOrder
+
+
+def _facts(row: Row[Any], configs: Configs, instrument: Instrument | None, others: tuple[int, ...]) -> OrderFacts:
+    owner = Owner(row.client, row.account_id, row.exchange, row.fixture_id, row.market_id, row.tournament_id)
+    hedged = HedgedOrder(
+        row.client,
+        row.account_id,
+        row.exchange,
+        row.client_order_id,
+        row.workflow_id,
+        row.fixture_id,
+        row.market_id,
+        row.outcome_id,
+        row.price,
+        configs.of(row.client, row.tournament_id),
+        instrument,
+        others,
+    )
+    return OrderFacts(
+        row.client_order_id, row.venue_order_id, row.workflow_id, row.action, owner, row.outcome_id, hedged
+    )
+
+
+async def find_order(
+    connection: AsyncConnection,
+    configs: Configs,
+    account_id: str,
+    *,
+    venue_order_id: str | None,
+    client_order_id: str | None,
+) -> OrderFacts | None:
+    """The order of an account under either id; None when the ledger has never heard of it."""
+    query = select(t.orders).where(
+        t.orders.c.account_id == account_id,
+        or_(t.orders.c.client_order_id == client_order_id, t.orders.c.venue_order_id == venue_order_id),
+    )
+    row = (await connection.execute(query)).first()
+    if row is None:
+        return None
+    siblings = (
+        await connection.execute(
+            select(t.instruments.c.outcome_id, t.instruments.c.body).where(
+                t.instruments.c.exchange == row.exchange,
+                t.instruments.c.fixture_id == row.fixture_id,
+                t.instruments.c.market_id == row.market_id,
+            )
+        )
+    ).all()
+    body = next((item.body for item in siblings if item.outcome_id == row.outcome_id), None)
+    instrument = None if body is None else INSTRUMENT.validate_json(json.dumps(body))
+    others = tuple(sorted(item.outcome_id for item in siblings if item.outcome_id != row.outcome_id))
+    return _facts(row, configs, instrument, others)
+
+
+async def forgotten(connection: AsyncConnection, older_than_seconds: float) -> list[tuple[str, str]]:
+    """``(workflow_id, client_order_id)`` of orders claimed a while ago and never projected: their owner may have lost
+    them in a crash between the claim and the end of its workflow task."""
+    rows = await connection.execute(
+        select(t.orders.c.workflow_id, t.orders.c.client_order_id).where(
+            t.orders.c.status == "PENDING_PLACEMENT",
+            ~t.orders.c.unknown,
+            t.orders.c.created_at < _seconds_ago(older_than_seconds),
+        )
+    )
+    return [(row.workflow_id, row.client_order_id) for row in rows]
+
+
+def _seconds_ago(seconds: float) -> datetime:
+    return datetime.now(UTC) - timedelta(seconds=seconds)
+
+
+async def open_owners(connection: AsyncConnection, client: str | None) -> list[str]:
+    """Workflow ids that own open orders, of one client or of all."""
+    query = select(t.orders.c.workflow_id).where(t.orders.c.status.in_(list(OPEN))).distinct()
+    if client is not None:
+        query = query.where(t.orders.c.client == client)
+    return [row.workflow_id for row in await connection.execute(query)]

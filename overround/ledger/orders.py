@@ -1,0 +1,230 @@
+"""Orders in the ledger: intents claimed before the first byte leaves, and projections of what became of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from sqlalchemy import Row, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from overround.domain.markets import Instrument
+from overround.domain.messages import Owner, PlaceOrders
+from overround.domain.orders import TERMINAL, Fill, Order, OrderSpec, OrderStatus
+from overround.ledger import tables as t
+from overround.ledger.events import emit, order_payload
+from overround.ledger.exposure import MarketRisk, fixture_risk
+from overround.ledger.gates import closed_because
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An order about to be sent: its spec, and what will leave (``payload``, ``venue_order_id`` where known before)."""
+
+    spec: OrderSpec
+    payload: str
+    venue_order_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The outcome of a claim: what may be sent now, what an earlier attempt had claimed, what the gate or a limit kept out."""
+
+    fresh: frozenset[str]
+    found: dict[str, Order]
+    blocked: dict[str, str]
+
+
+async def lock_fixture(connection: AsyncConnection, client: str, fixture_id: str) -> None:
+    """Serialise claims of one client in one fixture until the transaction ends."""
+    await connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 7))"), {"key": f"{client}/{fixture_id}"}
+    )
+
+
+async def claim(connection: AsyncConnection, request: PlaceOrders, intents: Sequence[Intent]) -> Claims:
+    """Write intents as PENDING_PLACEMENT, after the gate and the exposure limits said yes.
+
+    Runs inside the caller's transaction, which must commit before anything is sent. An id claimed before is returned as
+    ``found`` with the state the ledger holds: it must be probed, never sent again.
+    """
+    owner = request.owner
+    await lock_fixture(connection, owner.client, owner.fixture_id)
+    found = {
+        order.spec.client_order_id: order for order in await load(connection, [i.spec.client_order_id for i in intents])
+    }
+    new = [intent for intent in intents if intent.spec.client_order_id not in found]
+    blocked = await _blocked(connection, request, new)
+    fresh = [intent for intent in new if intent.spec.client_order_id not in blocked]
+    if fresh:
+        rows = [_row(request, intent) for intent in fresh]
+        inserted = await connection.execute(insert(t.orders).values(rows).returning(t.orders))
+        for row in inserted.mappings():
+            await emit(connection, "orders", "INSERT", owner.client, order_payload(dict(row)))
+    return Claims(frozenset(intent.spec.client_order_id for intent in fresh), found, blocked)
+
+
+async def _blocked(connection: AsyncConnection, request: PlaceOrders, intents: Sequence[Intent]) -> dict[str, str]:
+    if not intents:
+        return {}
+    reason = await closed_because(connection, request.owner.client)
+    if reason is not None:
+        return {intent.spec.client_order_id: f"trading is {reason}" for intent in intents}
+    risk = await fixture_risk(connection, request.owner.client, request.owner.fixture_id)
+    blocked: dict[str, str] = {}
+    for intent in intents:
+        reason = _over_limit(request, risk, intent.spec)
+        if reason is not None:
+            blocked[intent.spec.client_order_id] = reason
+    return blocked
+
+
+def _over_limit(request: PlaceOrders, risk: dict[int, MarketRisk], spec: OrderSpec) -> str | None:
+    """Reserve the order in ``risk``, or say which limit it would break and leave ``risk`` unchanged."""
+    market = risk.setdefault(request.owner.market_id, MarketRisk())
+    market.rests(spec.outcome_id, spec.size * spec.price)
+    config = request.config
+    if market.loss() > config.max_market_loss:
+        reason = f"market loss {market.loss()} would exceed max_market_loss {config.max_market_loss}"
+    elif (total := sum((item.loss() for item in risk.values()), ZERO)) > config.max_fixture_loss:
+        reason = f"fixture loss {total} would exceed max_fixture_loss {config.max_fixture_loss}"
+    else:
+        return None
+    market.rests(spec.outcome_id, -spec.size * spec.price)
+    return reason
+
+
+def _row(request: PlaceOrders, intent: Intent) -> dict[str, object]:
+    owner, spec = request.owner, intent.spec
+    instrument = instrument_of(request.instruments, spec.outcome_id)
+    return {
+        "client_order_id": spec.client_order_id,
+        "client": owner.client,
+        "account_id": owner.account_id,
+        "exchange": owner.exchange,
+        "fixture_id": owner.fixture_id,
+        "tournament_id": owner.tournament_id,
+        "market_id": owner.market_id,
+        "outcome_id": spec.outcome_id,
+        "venue_market": instrument.venue_market,
+        "contract": instrument.contract,
+        "position": instrument.position,
+        "workflow_id": request.workflow_id,
+        "run_id": request.run_id,
+        "action": spec.action,
+        "level": spec.level,
+        "price": spec.price,
+        "size": spec.size,
+        "remaining": spec.size,
+        "status": OrderStatus.PENDING_PLACEMENT,
+        "venue_order_id": intent.venue_order_id,
+        "odds": spec.odds,
+        "odds_limit": spec.limit,
+        "priced_at": moment(spec.priced_at),
+        "config_version": request.config.version,
+        "payload": intent.payload,
+        "expires_at": None if spec.expires_at is None else moment(spec.expires_at * 1000),
+    }
+
+
+def instrument_of(instruments: Sequence[Instrument], outcome_id: int) -> Instrument:
+    """The instrument that hedges on ``outcome_id``."""
+    return next(item for item in instruments if item.outcome_id == outcome_id)
+
+
+def moment(epoch_ms: int) -> datetime:
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC)
+
+
+def epoch_ms(value: datetime) -> int:
+    return round(value.timestamp() * 1000)
+
+
+async def project(connection: AsyncConnection, owner: Owner, order: Order) -> bool:
+    """Write an order's newest state; False when the ledger already holds a newer version."""
+    key = order.spec.client_order_id
+    query = select(t.orders).where(t.orders.c.client_order_id == key).with_for_update()
+    old = (await connection.execute(query)).mappings().one_or_none()
+    if old is None or old["version"] > order.version:
+        return False
+    values = _projection(order, old["matched_at"], old["ended_at"])
+    new = (
+        (
+            await connection.execute(
+                update(t.orders).where(t.orders.c.client_order_id == key).values(values).returning(t.orders)
+            )
+        )
+        .mappings()
+        .one()
+    )
+    await emit(connection, "orders", "UPDATE", owner.client, order_payload(dict(new)), order_payload(dict(old)))
+    return True
+
+
+def _projection(order: Order, matched_at: datetime | None, ended_at: datetime | None) -> dict[str, object]:
+    filled = max(order.filled, order.reported)
+    last = max((fill.at for fill in order.fills.values()), default=None)
+    over = order.status in TERMINAL
+    return {
+        "status": order.status,
+        "filled": filled,
+        "remaining": order.remaining,
+        "matched_status": matched_status(filled, order.spec.size),
+        "unknown": order.unknown,
+        "reason": order.reason,
+        "venue_order_id": func.coalesce(order.venue_order_id, t.orders.c.venue_order_id),
+        "expires_at": None if order.spec.expires_at is None else moment(order.spec.expires_at * 1000),
+        "matched_at": moment(last) if last is not None else matched_at,
+        "ended_at": (ended_at or func.now()) if over else None,
+        "updated_at": func.now(),
+        "version": order.version,
+    }
+
+
+def matched_status(filled: Decimal, size: Decimal) -> str:
+    """mm-api sheet, section 6.2."""
+    if filled <= ZERO:
+        return "NOT_MATCHED"
+    return "FULLY_MATCHED" if filled >= size else "PARTIALLY_MATCHED"
+
+
+async def load(connection: AsyncConnection, client_order_ids: Sequence[str]) -> list[Order]:
+    """Orders as the ledger holds them, with their fills."""
+    if not client_order_ids:
+        return []
+    rows = (await connection.execute(select(t.orders).where(t.orders.c.client_order_id.in_(client_order_ids)))).all()
+    fills: dict[str, dict[str, Fill]] = {}
+    failed: dict[str, list[str]] = {}
+    if rows:
+        query = select(t.fills).where(t.fills.c.client_order_id.in_(client_order_ids))
+        for fill in await connection.execute(query):
+            if fill.failed:
+                failed.setdefault(fill.client_order_id, []).append(fill.venue_fill_id)
+            else:
+                fills.setdefault(fill.client_order_id, {})[fill.venue_fill_id] = Fill(
+                    fill.venue_fill_id, fill.size, fill.price, fill.fee, epoch_ms(fill.at)
+                )
+    return [restore(row, fills.get(row.client_order_id, {}), failed.get(row.client_order_id, [])) for row in rows]
+
+
+def restore(row: Row[tuple[object, ...]], fills: dict[str, Fill], failed: Sequence[str]) -> Order:
+    """An ``Order`` from its row and fills."""
+    spec = OrderSpec(
+        row.client_order_id,
+        row.outcome_id,
+        row.price,
+        row.size,
+        row.odds,
+        row.odds_limit,
+        epoch_ms(row.priced_at),
+        row.level,
+        None if row.expires_at is None else epoch_ms(row.expires_at) // 1000,
+        row.action,
+        epoch_ms(row.created_at),
+    )
+    order = Order(spec, OrderStatus(row.status), row.venue_order_id, fills, tuple(failed))
+    reported = max(ZERO, row.filled)
+    return replace(order, reported=reported, unknown=row.unknown, reason=row.reason, version=row.version)

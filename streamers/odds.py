@@ -1,0 +1,279 @@
+"""The odds streamer: bookmaker odds in, quote signals out.
+
+Keeps the latest books in memory, runs the same pure quote function as the workflow, and signals an order's owner only when
+some desired quote really changes, a pull, or a confirmation that the odds still stand.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.sessions import Sessions
+from overround.domain import ids
+from overround.domain.config import TradingConfig
+from overround.domain.devig import Undefined
+from overround.domain.markets import MarketBook, MarketKey
+from overround.domain.messages import HedgeOdds, OrderStart, Owner, QuoteSignal, Terms
+from overround.domain.numbers import ONE
+from overround.domain.quotes import Desired, desired_quotes
+from overround.feed.feed import Feed
+from overround.ledger import configs as ledger_configs
+from overround.ledger.accounts import exchange_accounts
+from overround.ledger.configs import Configs
+from streamers.conflate import Conflator
+from streamers.instruments import InstrumentDesk
+from workflows.attributes import attributes
+from workflows.names import TRADING
+
+log = structlog.get_logger(__name__)
+RELOAD_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trader:
+    """One exchange account and the client it trades for; ``bookmaker`` prices and hedges it."""
+
+    account_id: str
+    client: str
+    exchange: str
+    bookmaker: str
+
+
+@dataclass(slots=True)
+class Line:
+    """What was last told to the owner of one market on one account."""
+
+    owner: Owner
+    told: tuple[Desired, ...] = ()
+    told_at: float = 0.0
+    told_pull: str | None = None
+    terms: Terms | None = None
+    started: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A signal about to leave, with the line it updates."""
+
+    line: Line
+    signal: QuoteSignal
+
+
+@dataclass(slots=True)
+class OddsStreamer:
+    """Owns the lines of every account and market. ``tick`` must be called a few times a second."""
+
+    feed: Feed
+    client: Client
+    database: AsyncEngine
+    sessions: Sessions
+    queue: str = TRADING
+    traders: list[Trader] = field(default_factory=list)
+    configs: Configs = field(default_factory=lambda: Configs(-1, {}))
+    lines: dict[tuple[str, MarketKey], Line] = field(default_factory=dict)
+    desk: InstrumentDesk = field(init=False)
+    _out: Conflator[str, Outgoing] = field(init=False)
+    _loaded_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.desk = InstrumentDesk(self.database, self.sessions)
+        self._out = Conflator(self._send)
+
+    # -- what changes -----------------------------------------------------------------------------------------------
+
+    async def changed(self, keys: Iterable[MarketKey]) -> None:
+        """Look at markets whose book changed."""
+        for key in keys:
+            for trader in self.traders:
+                await self._look(trader, key)
+
+    async def tick(self) -> None:
+        """Reload settings and accounts, pull what went stale, confirm what still stands."""
+        await self._reload()
+        for account_id, key in list(self.lines):
+            trader = next((item for item in self.traders if item.account_id == account_id), None)
+            if trader is not None:
+                await self._look(trader, key)
+
+    async def everything(self) -> None:
+        """Look at every market known, after a change of settings or connection."""
+        await self.changed(
+            {
+                MarketKey(f.fixture_id, m)
+                for f in self.feed.state.fixtures()
+                if not f.over
+                for m in self.feed.state.markets_of(f.fixture_id)
+            }
+        )
+
+    async def _reload(self) -> None:
+        if time.monotonic() - self._loaded_at < RELOAD_SECONDS:
+            return
+        self._loaded_at = time.monotonic()
+        async with self.database.connect() as connection:
+            changed = await ledger_configs.newest(connection) != self.configs.version
+            accounts = await exchange_accounts(connection)
+            if changed:
+                self.configs = await ledger_configs.load(connection)
+        traders = [Trader(account, client, exchange, bookmaker_of(client)) for account, client, exchange in accounts]
+        if changed or traders != self.traders:
+            self.traders = traders
+            await self.everything()
+
+    # -- one market on one account ----------------------------------------------------------------------------------
+
+    async def _look(self, trader: Trader, key: MarketKey) -> None:
+        fixture = self.feed.state.fixture(key.fixture_id)
+        if fixture is None:
+            return
+        config = self.configs.of(trader.client, fixture.tournament_id)
+        market = self.feed.state.catalogue.get(key.market_id)
+        if market is None or not set(market.outcomes) & set(config.outcomes):
+            return
+        book = self._aged(
+            self.feed.state.book(key.fixture_id, key.market_id, trader.bookmaker, self.feed.now_ms()), config
+        )
+        line = self.lines.get((trader.account_id, key))
+        if line is None and (book.pull is not None or not config.enabled):
+            return
+        terms = await self._terms(trader, key, book, config, line)
+        if terms is None:
+            return
+        if line is None:
+            title = f"{fixture.participant1} v {fixture.participant2} · {market.name}"
+            owner = Owner(
+                trader.client,
+                trader.account_id,
+                trader.exchange,
+                key.fixture_id,
+                key.market_id,
+                fixture.tournament_id,
+                title,
+            )
+            line = self.lines[(trader.account_id, key)] = Line(owner)
+        self._tell(line, book, terms)
+        if fixture.over:
+            self.lines.pop((trader.account_id, key))
+            self.desk.forget_fixture(key.fixture_id)
+
+    def _aged(self, book: MarketBook, config: TradingConfig) -> MarketBook:
+        """The book, pulled when its last sign of life is older than the tournament's own limit."""
+        allowed = config.odds_max_age_live if book.live else config.odds_max_age_pregame
+        if book.pull is None and self.feed.now_ms() - book.received_at > allowed * 1000:
+            return replace(book, pull=f"odds older than {allowed} s")
+        return book
+
+    async def _terms(
+        self, trader: Trader, key: MarketKey, book: MarketBook, config: TradingConfig, line: Line | None
+    ) -> Terms | None:
+        """Settings and instruments to price with; None while the mapping is not proved."""
+        listing = self.desk.known(trader.exchange, key)
+        if listing is None and book.pull is None:
+            names = self._names(key)
+            native = self.feed.state.native_ids(key.fixture_id, key.market_id, trader.exchange)
+            try:
+                listing = await self.desk.ask(trader.exchange, trader.account_id, native, names, book, config.band)
+            except Undefined:
+                return None
+        if listing is None or not listing.instruments:
+            return line.terms if line is not None else None
+        return Terms(config, listing.instruments)
+
+    def _names(self, key: MarketKey) -> dict[int, str]:
+        """Outcome id to what the feed calls it: a participant, a draw, or the catalogue's own name."""
+        fixture = self.feed.state.fixture(key.fixture_id)
+        market = self.feed.state.catalogue[key.market_id]
+        sides = {"1": fixture.participant1, "2": fixture.participant2, "X": "Draw"} if fixture else {}
+        return {outcome: sides.get(name, name) for outcome, name in market.outcomes.items()}
+
+    def _tell(self, line: Line, book: MarketBook, terms: Terms) -> None:
+        """Offer a signal when the desired quotes moved, when quoting must stop, or when it is time to confirm."""
+        desired = desired_quotes(book, terms.instruments, terms.config)
+        stop = bool(line.told) and not desired
+        moved = worth_telling(line.told, desired, terms)
+        confirm = bool(desired) and time.monotonic() - line.told_at > terms.config.owner_seconds / 3
+        if not (stop or moved or confirm or (line.started and terms != line.terms)):
+            return
+        news = terms if terms != line.terms or not line.started else None
+        line.told, line.told_pull, line.told_at = desired, book.pull, time.monotonic()
+        line.terms = terms
+        signal = QuoteSignal(book, int(time.time() * 1000), news)
+        key = ids.order_workflow(line.owner.account_id, line.owner.fixture_id, line.owner.market_id)
+        self._out.offer(key, Outgoing(line, signal), urgent=stop)
+
+    async def _send(self, workflow_id: str, outgoing: Outgoing) -> None:
+        """Signal the owner; the first signal of a market starts it."""
+        line, signal = outgoing.line, outgoing.signal
+        if line.started:
+            try:
+                await self.client.get_workflow_handle(workflow_id).signal("quote", signal)
+                return
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+        if signal.book.pull is not None:
+            return
+        full = QuoteSignal(signal.book, signal.sent_at, signal.terms or line.terms)
+        owner = line.owner
+        await self.client.start_workflow(
+            "OrderWorkflow",
+            OrderStart(owner),
+            id=workflow_id,
+            task_queue=self.queue,
+            start_signal="quote",
+            start_signal_args=[full],
+            static_summary=f"{owner.title} on {owner.exchange}",
+            search_attributes=attributes(
+                client=owner.client,
+                exchange=owner.exchange,
+                account=owner.account_id,
+                fixture=owner.fixture_id,
+                market=str(owner.market_id),
+                state="QUIET",
+            ),
+        )
+        line.started = True
+
+    # -- for the hedger ---------------------------------------------------------------------------------------------
+
+    def odds_now(self, client: str, fixture_id: str, market_id: int, outcome_id: int) -> HedgeOdds | None:
+        """The bookmaker's price of an outcome at this moment, if the book may be used."""
+        book = self.feed.state.book(fixture_id, market_id, bookmaker_of(client), self.feed.now_ms())
+        if book.pull is not None:
+            return None
+        price = next((item for item in book.outcomes if item.outcome_id == outcome_id and item.active), None)
+        if price is None or price.price <= ONE:
+            return None
+        return HedgeOdds(price.price, price.limit, price.changed_at, int(time.time() * 1000))
+
+    async def close(self) -> None:
+        await self._out.close()
+
+
+def bookmaker_of(client: str) -> str:
+    """``demo:vertex`` hedges at ``vertex``; a simple name is the bookmaker itself (mm-api sheet, section 8.5)."""
+    return client.split(":", 1)[-1]
+
+
+def worth_telling(told: tuple[Desired, ...], desired: tuple[Desired, ...], terms: Terms) -> bool:
+    """True when an owner would act differently: a price moved by a tick against us, or by enough ticks in our favour, a
+    size changed by more than a quarter, or a quote appeared or vanished."""
+    before = {(item.outcome_id, item.level): item for item in told}
+    now = {(item.outcome_id, item.level): item for item in desired}
+    if before.keys() != now.keys():
+        return True
+    return any(_differs(before[slot], now[slot], terms) for slot in now)
+
+
+def _differs(old: Desired, new: Desired, terms: Terms) -> bool:
+    if new.price < old.price or new.size < old.size * 3 / 4 or new.size > old.size * 5 / 4:
+        return True
+    if new.price == old.price:
+        return False
+    grid = next(item.grid for item in terms.instruments if item.outcome_id == new.outcome_id)
+    return grid.ticks_between(old.price, new.price) >= terms.config.improve_ticks

@@ -1,0 +1,3 @@
+"""Task queues. One queue per kind of work here; per exchange and bookmaker account when shards move to other machines."""
+
+TRADING = "overround"
