@@ -57,7 +57,7 @@ class FeedState:
         self._held: dict[str, HeldFixture] = {}
         self._heard: dict[str, int] = {}
         self._resuming: frozenset[str] = frozenset()
-        self._lag, self._emitted = Lag(), 0
+        self._lag, self._emitted, self.last_frame = Lag(), 0, 0
         self.connected = False
         self.catalogue: dict[int, CatalogueMarket] = {}
         self.bookmakers: dict[str, BookmakerInfo] = {}
@@ -122,10 +122,12 @@ class FeedState:
             or (SNAPSHOT_PENDING if held.wanted_since is not None or self._resuming else None)
             or bookmaker_reason(held.state(bookmaker))
             or market_reason([item.row for item in rows], self.catalogue.get(market_id))
-            or self._silence(held, bookmaker, now_ms)
+            or self._overdue(held, bookmaker, now_ms)
         )
 
-    def _silence(self, held: HeldFixture, bookmaker: str, now_ms: int) -> str | None:
+    def _overdue(self, held: HeldFixture, bookmaker: str, now_ms: int) -> str | None:
+        if held.unread_since is not None and now_ms - held.unread_since > self._delays.unread:
+            return "unreadable frame"
         return silence_reason(self._life(held, bookmaker), now_ms, self._allowed(held, bookmaker))
 
     def _allowed(self, held: HeldFixture, bookmaker: str) -> int:
@@ -152,9 +154,15 @@ class FeedState:
             self._set_connection(self.connected, frozenset())
         elif isinstance(event, SnapshotNeeded):
             self._doubt(event)
-        elif isinstance(event, BadFrame) and event.fixture_id in self._held:
-            self._held[event.fixture_id].doubt(event.at.epoch_ms)
-            self._mark(event.fixture_id)
+        elif isinstance(event, BadFrame):
+            self._lose(event)
+
+    def _lose(self, event: BadFrame) -> None:
+        """What an unreadable frame said is lost: nothing changes now, but snapshots must confirm what is held."""
+        named = self._held.get(event.fixture_id or "")
+        lost = [named] if named is not None else list(self._held.values()) if event.fixture_id is None else []
+        for held in lost if event.channel is None or event.channel in BOOK_CHANNELS else []:
+            held.unread(event.at.epoch_ms)
 
     def _connect(self, event: Connected) -> None:
         if event.new_epoch:
@@ -178,7 +186,8 @@ class FeedState:
 
     def _update(self, event: Update) -> None:
         body, at = event.body, event.at.epoch_ms
-        self._emitted = self._lag.emitted(event.at.epoch_ms, event.ts)
+        self._emitted = self._lag.emitted(at, event.ts)
+        self.last_frame = at
         if isinstance(body, OddsChange):
             self._odds(self._hold(body.fixture_id, at), body, at)
         elif isinstance(body, BookmakerChange):
@@ -233,8 +242,9 @@ class FeedState:
         """A fixture from a list asked for at ``asked``; its odds are still to be read."""
         self._fixture(self._hold(fixture.fixture_id, asked), fixture, asked, asked=True)
 
-    def snapshot(self, answer: FixtureOdds, asked: int) -> None:
-        """A fixture with all its odds, from REST, asked for at ``asked``."""
+    def snapshot(self, answer: FixtureOdds, asked: int) -> bool:
+        """A fixture with all its odds, from REST, asked for at ``asked``. True when it told prices that a stream not in
+        doubt should have told before."""
         held = self._hold(answer.fixture.fixture_id, asked - 1)
         doubtful = held.wanted_since is not None
         odds = {slug: tuple(row for row in rows if self._keeps(row)) for slug, rows in answer.odds.items()}
@@ -248,6 +258,7 @@ class FeedState:
         self._dirty |= {MarketKey(held.fixture_id, market) for market in changed}
         if states or doubtful:
             self._mark(held.fixture_id)
+        return not doubtful and bool(changed or states)
 
     def learn_markets(self, markets: Iterable[CatalogueMarket]) -> None:
         new = {market.market_id: market for market in markets if self.catalogue.get(market.market_id) != market}
@@ -266,26 +277,36 @@ class FeedState:
         """Every market held."""
         return {MarketKey(held.fixture_id, key) for held in self._held.values() for key in held.market_ids()}
 
+    def doubtful(self) -> int:
+        """How many open fixtures wait for a snapshot."""
+        return sum(held.wanted_since is not None and not held.over() for held in self._held.values())
+
     def settled(self) -> bool:
         """True when connected and nothing held is doubtful."""
-        doubtful = any(held.wanted_since is not None and not held.over() for held in self._held.values())
-        return self.connected and not self._resuming and not doubtful
+        return self.connected and not self._resuming and not self.doubtful()
 
     # -- what to do next --------------------------------------------------------------------------------------------
 
     def wanted(self, now_ms: int) -> list[str]:
-        """Fixtures to read by REST, most urgent first: doubtful ones (live before pregame), then those with a bookmaker
-        silent for half of what it is allowed."""
+        """Fixtures to read by REST, most urgent first: doubtful ones (live before pregame), then those an unreadable
+        frame was about or with a bookmaker silent for half of what it is allowed."""
         open_ones = [held for held in self._held.values() if not held.over()]
         doubtful = [held for held in open_ones if held.wanted_since is not None]
         doubtful.sort(key=lambda held: held.fixture is None or not held.fixture.live)
-        quiet = [held for held in open_ones if held.wanted_since is None and self._quiet(held, now_ms)]
+        quiet = [held for held in open_ones if held.wanted_since is None and self._unsure(held, now_ms)]
         quiet.sort(key=lambda held: held.fixture is None or not held.fixture.live)
         return [held.fixture_id for held in [*doubtful, *quiet]]
 
-    def _quiet(self, held: HeldFixture, now_ms: int) -> bool:
-        slugs = [slug for slug, rows in held.rows.items() if rows and self._quotes(slug)]
-        return any(2 * (now_ms - self._life(held, slug)) > self._allowed(held, slug) for slug in slugs)
+    def _unsure(self, held: HeldFixture, now_ms: int) -> bool:
+        if held.unread_since is not None:
+            return True
+        hushed = held.fixture is not None and held.fixture.live and now_ms - self.last_frame > self._delays.hush
+        ages = {
+            slug: now_ms - self._life(held, slug) for slug, rows in held.rows.items() if rows and self._quotes(slug)
+        }
+        return any(
+            2 * age > self._allowed(held, slug) or (hushed and age > self._delays.hush) for slug, age in ages.items()
+        )
 
     def unknown_markets(self) -> dict[int, set[int]]:
         """Sport id to the market ids quoted there whose meaning is not known yet."""
@@ -302,7 +323,7 @@ class FeedState:
         """Mark markets of bookmakers that fell silent, or speak again, since last asked."""
         for held in self._held.values():
             for slug in held.rows:
-                silent = self._quotes(slug) and self._silence(held, slug, now_ms) is not None
+                silent = self._quotes(slug) and self._overdue(held, slug, now_ms) is not None
                 if held.silent.get(slug, False) != silent:
                     held.silent[slug] = silent
                     self._dirty |= {MarketKey(held.fixture_id, key) for key in held.market_ids(slug)}

@@ -120,7 +120,8 @@ class SnapshotNeeded:
 
 @dataclass(frozen=True, slots=True)
 class BadFrame:
-    """A frame that could not be understood; nothing of it was used. What it was about, as far as that could be read."""
+    """A frame that could not be understood; nothing of it was used. ``channel`` and ``fixture_id`` say what it was
+    about, None where that could not be read."""
 
     at: Receipt
     reason: str
@@ -128,7 +129,15 @@ class BadFrame:
     fixture_id: str | None = None
 
 
-StreamEvent = Update | Connected | Disconnected | Resumed | SnapshotNeeded | BadFrame
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """An ``error`` frame of a server that goes on."""
+
+    at: Receipt
+    text: str
+
+
+StreamEvent = Complaint | Update | Connected | Disconnected | Resumed | SnapshotNeeded | BadFrame
 
 
 def update(frame: Row, at: Receipt) -> Update:

@@ -32,6 +32,8 @@ READERS = 4
 """Snapshots read at once."""
 TICK = 0.25
 RETRY_MS = 1000
+BEHIND_SECONDS = 0.5
+"""How long the stream may lag behind what REST told before it is taken to be frozen."""
 LIST_EVERY = 300.0
 KEEP_FINISHED_MS = 3_600_000
 CATALOGUE_AGAIN_MS = 300_000
@@ -59,6 +61,19 @@ class Changes:
         self.scores |= other.scores
         self.connection |= other.connection
         self.bad_frames += other.bad_frames
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStatus:
+    """The feed at a glance. ``last_frame_ms`` is the age of the last data frame, None before any; ``doubtful`` counts
+    fixtures waiting for a snapshot."""
+
+    connected: bool
+    last_frame_ms: int | None
+    doubtful: int
+    frames: int
+    bad_frames: int
+    connections: int
 
 
 class _Reader:
@@ -120,6 +135,12 @@ class Feed:
     def now_ms(self) -> int:
         """Epoch milliseconds of the feed's clock; pass it to ``state.book``."""
         return self._clock.now_ms()
+
+    def status(self) -> FeedStatus:
+        last, stats = self.state.last_frame, self.stream.stats
+        age = self.now_ms() - last if last else None
+        doubtful = self.state.doubtful()
+        return FeedStatus(self.state.connected, age, doubtful, stats["frames"], stats["bad"], stats["connections"])
 
     async def __aenter__(self) -> "Feed":
         work = [self._pump(), self._keep_list(), self._keep_catalogue(), self._keep_time()]
@@ -273,8 +294,15 @@ class Feed:
         except NotFound:
             self.state.forget(fixture_id)
             return
-        self.state.snapshot(answer, asked)
+        if self.state.snapshot(answer, asked):
+            asyncio.get_running_loop().call_later(BEHIND_SECONDS, self._abandon_if_silent, asked)
         self._tell(Changes())
+
+    def _abandon_if_silent(self, asked: int) -> None:
+        """REST told of a change and the stream has said nothing since: it is frozen, whatever its pongs say."""
+        if self.state.connected and self.state.last_frame < asked:
+            log.warning("feed stream is frozen", silent_ms=self.now_ms() - self.state.last_frame)
+            self.stream.abandon()
 
     async def _keep_catalogue(self) -> None:
         """Learn the bookmakers' delays, then what every market met means."""

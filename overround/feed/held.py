@@ -35,10 +35,12 @@ class Held:
 @dataclass(slots=True)
 class HeldFixture:
     """Everything known of one fixture. ``wanted_since`` is when its state became doubtful (epoch ms), None when a newer
-    snapshot has been applied; ``heard`` is the last sign of life of each bookmaker here."""
+    snapshot has been applied; ``unread_since`` when a frame about it could not be read; ``heard`` is the last sign of
+    life of each bookmaker here."""
 
     fixture_id: str
     wanted_since: int | None
+    unread_since: int | None = None
     fixture: Fixture | None = None
     fixture_received: int = 0
     rows: dict[str, dict[int, dict[int, Held]]] = field(default_factory=dict)
@@ -154,12 +156,18 @@ class HeldFixture:
         """What is held may be incomplete from ``at`` on, until a snapshot asked for later arrives."""
         self.wanted_since = at
 
+    def unread(self, at: int) -> None:
+        """A frame about this fixture was lost at ``at``."""
+        self.unread_since = at if self.unread_since is None else self.unread_since
+
     def settle(self, snapshot: FixtureOdds, asked: int) -> None:
         """A snapshot asked for at ``asked`` was applied: clear older doubt and note signs of life."""
         for slug in {*snapshot.odds, *snapshot.fixture.bookmakers}:
             self.heard[slug] = max(asked, self.heard.get(slug, 0))
         if self.wanted_since is not None and self.wanted_since < asked:
             self.wanted_since = None
+        if self.unread_since is not None and self.unread_since < asked:
+            self.unread_since = None
 
     def forget_rows(self) -> None:
         """A restarted gateway may stamp changes with another clock: only its own snapshot counts."""

@@ -58,6 +58,9 @@ class FeedRest:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
         await self._http.close()
 
     # -- catalogues -------------------------------------------------------------------------------------------------

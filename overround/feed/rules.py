@@ -21,10 +21,14 @@ SMALL_MARKET = 3
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Milliseconds of silence allowed where a bookmaker publishes no bound of its own."""
+    """Milliseconds. ``pregame`` and ``live`` are the silence allowed where a bookmaker publishes no bound."""
 
     pregame: int = 60_000
     live: int = 10_000
+    unread: int = 3_000
+    """How long a fixture may be quoted after an unreadable frame while a snapshot is being fetched."""
+    hush: int = 2_000
+    """After this long without any frame, live fixtures are confirmed by REST."""
 
     def allowed(self, info: BookmakerInfo | None, live: bool) -> int:
         published = None if info is None else info.max_delay_live if live else info.max_delay_pregame

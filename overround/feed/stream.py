@@ -7,17 +7,18 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+from websockets.frames import Close
 
 from overround.feed.clock import FeedClock
 from overround.feed.events import (
-    BadFrame,
+    Complaint,
     Connected,
     Disconnected,
     Resumed,
@@ -106,6 +107,7 @@ class FeedStream:
         self._clock, self._pace, self._jitter = clock or FeedClock(), pace or Pace(), jitter
         self._frame_limit = FRAME_LIMIT
         self._failures = self._refusals = 0
+        self._socket: ClientConnection | None = None
         self._replay_by: float | None = None
         self._resuming: tuple[str, ...] = ()
         self.stats = {"frames": 0, "bad": 0, "connections": 0}
@@ -163,13 +165,18 @@ class FeedStream:
             compression=None,
             proxy=None,
         ) as socket:
-            decoder = FrameDecoder()
+            self._socket, decoder = socket, FrameDecoder()
             for event in await self._login(socket):
                 yield event
             while True:
                 frame = await self._receive(socket)
                 for event in self._read(decoder, frame) if frame is not None else self._give_up_replay():
                     yield event
+
+    def abandon(self) -> None:
+        """Drop the connection at once: it is open but no longer tells what happens. A new one follows."""
+        if self._socket is not None:
+            self._socket.transport.abort()
 
     # -- login and resume -------------------------------------------------------------------------------------------
 
@@ -191,8 +198,11 @@ class FeedStream:
         code, message = answer.maybe_text("error") or "", answer.maybe_text("message") or ""
         if code == "login_failed":
             raise Unauthorised(VENUE, f"login failed: {message}")
-        await socket.wait_closed()
-        raise ConnectionClosed(socket.protocol.close_rcvd, socket.protocol.close_sent, None)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2.0):
+                await socket.wait_closed()
+        closed = socket.protocol.close_rcvd or Close(TOO_MANY if code == "too_many_connections" else LOGIN_BAD, code)
+        raise ConnectionClosed(closed, None, None)
 
     def _login_frame(self) -> dict[str, Any]:
         frame: dict[str, Any] = {
@@ -273,7 +283,7 @@ class FeedStream:
         elif kind == "snapshot_required":
             return [self._snapshot_required(row)]
         elif kind == "error":
-            return [BadFrame(at, f"server error {row.maybe_text('error')}: {row.maybe_text('message')}")]
+            return [Complaint(at, f"{row.maybe_text('error')}: {row.maybe_text('message')}")]
         return []
 
     def _snapshot_required(self, row: Row) -> StreamEvent:

@@ -61,3 +61,4 @@ async def until(holds: Callable[[], Any], timeout: float = 5.0) -> Any:
             if value := holds():
                 return value
             await asyncio.sleep(pause)
+    raise AssertionError("unreachable")

@@ -28,6 +28,11 @@ class Verdict:
         return max(1, self.reset - int(time.time()))
 
 
+def refusal(seconds: int) -> Verdict:
+    """A refusal out of the blue that lasts ``seconds``."""
+    return Verdict(limit=0, remaining=0, reset=int(time.time()) + seconds, window=seconds, allowed=False)
+
+
 class Limits:
     """Counts calls. ``odds_per_second`` for odds endpoints, ``per_minute`` for each other one."""
 
@@ -35,12 +40,10 @@ class Limits:
         self._odds, self._other = odds_per_second, per_minute
         self._windows: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def count(self, key: str, path: str, *, refuse: bool = False) -> Verdict:
-        """Count a call; ``refuse`` treats the window as full."""
+    def count(self, key: str, path: str) -> Verdict:
         limit, window = (self._odds, 1) if path in ODDS_PATHS else (self._other, 60)
         start = int(time.time()) // window * window
         opened, used = self._windows.get((key, path), (start, 0))
         used = used + 1 if opened == start else 1
-        used = limit + 1 if refuse else used
         self._windows[(key, path)] = (start, used)
         return Verdict(limit, max(0, limit - used), start + window, window, used <= limit)

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from overround.paper.feed import catalogue
 from overround.paper.feed.hub import VENUE, Hub
-from overround.paper.feed.limits import Limits
+from overround.paper.feed.limits import Limits, refusal
 from overround.paper.feed.rows import settlement_rows
 from overround.paper.feed.view import View
 
@@ -119,7 +119,8 @@ class Endpoints:
     def _admit(self, key: str, path: str) -> dict[str, str]:
         """Rate limit and maintenance; returns the headers of the answer."""
         faults = self._hub.world.faults
-        verdict = self._limits.count(key, path, refuse=faults.fires(VENUE, "rate_limited") is not None)
+        verdict, refused = self._limits.count(key, path), faults.fires(VENUE, "rate_limited")
+        verdict = verdict if refused is None else refusal(int(refused.get("seconds", 1)))
         if not verdict.allowed:
             raise RateRefused(verdict.headers(), verdict.retry_after())
         if (maintenance := faults.fires(VENUE, "maintenance")) is not None:

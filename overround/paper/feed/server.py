@@ -20,7 +20,7 @@ class PaperFeed:
     """``app`` serves the world to the given keys. Misbehaves by ``world.faults`` of venue ``feed``: on the stream at
     the next change, ``stream_cut`` (``code``: close with it instead of dropping), ``stream_frozen`` (``seconds``),
     ``bad_frame`` (``data``: the frame; or ``fixture_id``), ``restart``, ``reconnect`` (``seconds`` until closed),
-    ``backpressure`` (``close``: with 4002 instead of ``snapshot_required``); on REST, ``rate_limited``,
+    ``backpressure`` (``close``: with 4002 instead of ``snapshot_required``); on REST, ``rate_limited`` (``seconds``),
     ``maintenance`` (``seconds``), ``page_short``."""
 
     def __init__(self, world: World, api_keys: Iterable[str], *, limits: Limits | None = None) -> None:
