@@ -79,20 +79,12 @@ class Session:
         env = self._environment(ports, database, address, ui_url)
         venues = self.product.venues(self.state.folder, env)
         self._launch(venues)
-        self._ready(["postgres"] if postgres else [])
-        if postgres:
-            postgres.ensure_database()
-        self.product.migrate(database)
-        self._ready(["temporal"] if temporal else [])
-        self._prepare_temporal(address, ours=temporal is not None)
+        self._prepare_database(database, postgres)
+        self._prepare_temporal(address, temporal)
         self._ready(part.name for part in venues)
         paper = self.product.paper(self.state.folder)
         key = self.product.seed(database, paper, env["OVERROUND_SECRET_KEY"], config.trading(self.settings))
-        if not self.settings.oddspapi_api_key.get_secret_value():
-            env |= self.product.feed(paper)
-        processes = self.product.processes(self.state.folder, env)
-        self._launch(processes)
-        self._ready(part.name for part in processes)
+        self._start_processes(env, paper)
         self.facts = {
             "apiUrl": f"http://{_local(self.settings.api_host)}:{ports.api}",
             "apiKey": key,
@@ -103,6 +95,13 @@ class Session:
             "pids": self.supervisor.pids,
         }
         self.state.write_run(self.facts)
+
+    def _start_processes(self, env: dict[str, str], paper: Mapping[str, Any]) -> None:
+        real_feed = bool(self.settings.oddspapi_api_key.get_secret_value())
+        told = env if real_feed else env | self.product.feed(paper)
+        processes = self.product.processes(self.state.folder, told)
+        self._launch(processes)
+        self._ready(part.name for part in processes)
 
     def _ports(self) -> Ports:
         s, port = self.settings, self.state.port
@@ -143,9 +142,17 @@ class Session:
         self.supervisor.adopt(server.launch())
         return server.address, server.ui_url, server
 
-    def _prepare_temporal(self, address: str, *, ours: bool) -> None:
+    def _prepare_database(self, database: str, embedded: Postgres | None) -> None:
+        if embedded is not None:
+            self._ready(["postgres"])
+            embedded.ensure_database()
+        self.product.migrate(database)
+
+    def _prepare_temporal(self, address: str, embedded: TemporalServer | None) -> None:
+        if embedded is not None:
+            self._ready(["temporal"])
         name, attributes = self.settings.temporal_namespace, self.product.attributes()
-        apart(lambda: namespace.prepare(address, name, attributes, ours=ours))
+        apart(lambda: namespace.prepare(address, name, attributes, ours=embedded is not None))
 
     def _environment(self, ports: Ports, database: str, address: str, ui_url: str) -> dict[str, str]:
         """What every child needs to know; the rest of the environment is passed on as it is."""

@@ -80,9 +80,11 @@ class Postgres:
             self.process.stop()
 
     def destroy(self) -> None:
-        """Stop and delete the data."""
+        """Stop and delete the data, and what was copied out of another user's way."""
         self.stop()
         shutil.rmtree(self.data, ignore_errors=True)
+        if self.run_as.identity is not None:
+            shutil.rmtree(_outside(self.state), ignore_errors=True)
 
     def _answers(self) -> bool:
         """The password is ours alone, so a login proves that it is our server that answers."""

@@ -58,6 +58,7 @@ def test_root_without_user_namespaces_falls_back_to_nobody(tmp_path: Path) -> No
         assert server.data.stat().st_uid == 65534
     finally:
         server.destroy()
+    assert not server.data.exists()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="root's own path")
