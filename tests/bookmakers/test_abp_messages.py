@@ -1,12 +1,16 @@
 """ABP's words: the published contract, exact numbers, and what is refused as unreadable."""
 
 import json
+from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from overround.bookmakers.abp import messages
 from overround.bookmakers.abp.numbers import decode, encode, max_next_stake
@@ -207,6 +211,39 @@ def test_id_placed_twice_shows_the_bets_of_both() -> None:
     pending = messages.merge([report(), report(orderStatus="PROCESSING", bets=[])])
     assert pending is not None
     assert (pending.status, pending.final, len(pending.bets)) == (BetStatus.PENDING, False, 2)
+
+
+JUNK: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.decimals(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(order()["bets"][0])), inner),
+    max_leaves=5,
+)
+READERS: list[Callable[[Any], object]] = [
+    lambda body: messages.order_report(body, NOW),
+    messages.settlement,
+    messages.account,
+    lambda body: messages.selection("a:b:1:0", body),
+    lambda body: messages.declined(body, "x"),
+]
+
+
+@given(st.sampled_from(READERS), JUNK)
+def test_junk_is_unreadable_and_never_anything_worse(read: Callable[[Any], object], junk: Any) -> None:
+    with pytest.raises(Unreadable):
+        read(junk)
+
+
+@given(st.sampled_from(sorted(order())), JUNK)
+def test_one_spoiled_field_is_a_report_or_unreadable(field: str, junk: Any) -> None:
+    with suppress(Unreadable):
+        assert report(**{field: junk}).request_id
+
+
+@given(st.sampled_from(sorted(order()["bets"][0])), JUNK)
+def test_one_spoiled_bet_field_is_a_report_or_unreadable(field: str, junk: Any) -> None:
+    with suppress(Unreadable):
+        found = report(bets=[{**order()["bets"][0], field: junk}])
+        assert all(bet.price > 1 and bet.stake > 0 for bet in found.bets)
 
 
 def test_betslip_key_of_another_shape_is_unreadable() -> None:

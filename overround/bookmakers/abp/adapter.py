@@ -130,7 +130,7 @@ class Abp:
             if text(row, "requestUuid") == request_id:
                 return messages.order_report(row, self._now())
         for row in rows(need(body, "declinedOrders", "answer"), "declinedOrders"):
-            if row.get("requestUuid", request_id) == request_id:
+            if not isinstance(row, dict) or row.get("requestUuid", request_id) == request_id:
                 return messages.declined(row, request_id)
         return None
 

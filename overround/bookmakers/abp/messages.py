@@ -149,11 +149,14 @@ def _has_bet(body: Any) -> bool:
 
 
 def _placed(body: Any) -> PlacedBet:
+    price, stake = number(body, "placedPrice"), number(body, "placedStake")
+    if price <= 1 or stake <= 0:
+        raise Unreadable(VENUE, f"placed bet of {stake} at {price}")
     return PlacedBet(
         text(body, "betId"),
         text(body, "bookmakerBetId"),
-        number(body, "placedPrice"),
-        number(body, "placedStake"),
+        price,
+        stake,
         text(body, "placedCurrency"),
         moment(body["placedAt"], "placedAt") if body.get("placedAt") else 0,
     )

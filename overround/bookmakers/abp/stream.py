@@ -12,7 +12,7 @@ from websockets.exceptions import WebSocketException
 
 from overround.bookmakers.abp.messages import settlement
 from overround.bookmakers.abp.numbers import decode, encode
-from overround.bookmakers.abp.strict import VENUE, need, text
+from overround.bookmakers.abp.strict import VENUE, need, text, whole
 from overround.bookmakers.base import BetReport, BetSettlement
 from overround.venues import Account, TimedOut, Unauthorised, Unreadable, VenueError
 
@@ -73,7 +73,7 @@ class Stream:
         async for frame in self._frames(socket):
             if frame.get("type") != "data":
                 continue
-            seq = int(text(frame, "seq"))
+            seq = whole(frame, "seq")
             gap = last is not None and seq != last + 1
             last = seq
             if gap:

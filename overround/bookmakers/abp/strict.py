@@ -30,6 +30,13 @@ def text(body: Any, name: str) -> str:
     return str(value)
 
 
+def whole(body: Any, name: str) -> int:
+    value = need(body, name, "object")
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Unreadable(VENUE, f"{name} is {value!r}, expected a whole number")
+    return value
+
+
 def flag(body: Any, name: str) -> bool:
     value = need(body, name, "object")
     if not isinstance(value, bool):

@@ -72,7 +72,8 @@ class Router:
     def refusal(self, order: RoutedOrder) -> str:
         """Why an order is declined before any bookmaker sees it; empty when it is not."""
         if (fault := self._faults.fires("abp", "refuse")) is not None:
-            return str(fault.get("reason") or REFUSALS[fault.get("code", "OTHER")])
+            code = str(fault.get("code", "OTHER"))
+            return str(fault.get("reason") or REFUSALS.get(code, code))
         if order.expires_at <= self._books.now():
             return "Order expired before it arrived"
         if order.stake < self._rules.min_stake:
