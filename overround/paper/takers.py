@@ -112,6 +112,10 @@ class Takers:
         book_id, side = found
         return Spot(exchange, book_id, fair if side == "yes" else 1.0 - fair)
 
+    @property
+    def exchanges(self) -> list[str]:
+        return list(self._world.exchanges)
+
     def foreign_books(self) -> set[str]:
         """Books in which a client's order rests."""
         engine = self._world.engine
