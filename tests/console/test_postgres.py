@@ -61,6 +61,21 @@ def test_root_without_user_namespaces_falls_back_to_nobody(tmp_path: Path) -> No
     assert not server.data.exists()
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become nobody")
+def test_nobody_runs_a_copy_when_the_environment_is_out_of_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "reachable", lambda path, who: False)
+    server = Postgres(tmp_path, mode="nobody")
+    try:
+        server.start()
+        assert server.process is not None
+        assert server.process.part.argv[0].startswith(str(server.data.parent / "program"))
+    finally:
+        server.destroy()
+    assert not server.data.parent.exists()
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="root's own path")
 def test_as_root_files_stay_roots_in_a_folder_only_root_can_enter(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
