@@ -94,7 +94,7 @@ class Renderer:
         maker, taker = self._engine.orders[trade.maker_order], self._engine.orders[trade.taker_order]
         condition = self._condition(trade.book_id)
         bps = plain_number(condition.fee_rate * 10000)
-        mined = status in ("MINED", "CONFIRMED")
+        mined = status.removeprefix("TRADE_STATUS_") in ("MINED", "CONFIRMED")
         return {
             **self._side(taker, trade, "size"),
             "id": trade.trade_id,
