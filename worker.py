@@ -1,7 +1,7 @@
 """The worker: runs workflows and activities until told to stop.
 
-``python worker.py`` reads every address from the environment (``overround.settings``). A money workflow whose worker died
-is picked up by another within about a second (design, section 3, "Worker settings").
+``python worker.py`` reads every address from the environment (``overround.settings``). A money workflow whose worker
+died is picked up by another within about a second (design, section 3, "Worker settings").
 """
 
 import asyncio

@@ -31,6 +31,8 @@ from overround.venues import Definitive, Unknown, VenueError
 
 FRESH_MS = 2000
 UNKNOWN_PROBES = 40
+ARRIVAL_SECONDS = 8.0
+"""A bet expires within this after it was sent; only later is "never heard of it" conclusive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +183,13 @@ class HedgeActivities:
         for _ in range(UNKNOWN_PROBES):
             activity.heartbeat(request.request_id)
             report = await bookmaker.find(request.request_id)
-            if report is None:
+            if report is None and time.time() - bet.sent_at.timestamp() > ARRIVAL_SECONDS:
                 report = _never_arrived(request.request_id)
-            if report.final:
+            if report is not None and report.final:
                 return await self._record(
                     request.order, request.run_id, report, HedgeStepResult(now, "BET", request.request_id)
                 )
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.3)
         raise ApplicationError(f"bet {request.request_id} is still pending at {bet.bookmaker}")
 
     @activity.defn(name="pool_dust")
@@ -223,14 +225,14 @@ def _from_signal(step: HedgeStep, line: BookmakerLine | None) -> Quote | None:
 
 
 def _outcome_to_back(order: HedgedOrder, residual: Decimal) -> int | None:
-    """A positive residual is covered on the order's outcome; a negative one on the only other outcome, if there is one."""
+    """A positive residual is covered on the order's outcome; a negative one on the only other outcome, if any."""
     if residual > ZERO:
         return order.outcome_id
     return order.others[0] if len(order.others) == 1 else None
 
 
 def _floor(step: HedgeStep, residual: Decimal) -> Decimal:
-    """The lowest odds accepted: break-even of the fill less the slippage allowed at this attempt (pricing sheet, 3.4)."""
+    """The lowest odds accepted: the fill's break-even less this attempt's slippage (pricing sheet, 3.4)."""
     order = step.order
     if residual < ZERO:
         return Decimal("1.01")

@@ -52,7 +52,7 @@ class SettlementActivities:
 
     @activity.defn(name="collect_results")
     async def collect_results(self, fixture_id: str) -> FixtureResults:
-        """The feed's grading, our own, each venue's resolution and the bookmaker's results, as far as they are known."""
+        """The feed's grading, our own, each venue's resolution and the bookmaker's results, as far as known."""
         async with self._database.connect() as connection:
             filled = await ledger.filled_orders(connection, fixture_id)
             parts = await ledger.placed_parts(connection, fixture_id)

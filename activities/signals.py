@@ -1,7 +1,7 @@
 """Telling workflows what happened: the one way streams, reconciliation and repair reach them.
 
-A fill goes to its hedge first (signal-with-start: the first fill starts it), then to the order's owner. An owner that has
-finished is started again, only to take the evidence and end.
+A fill goes to its hedge first (signal-with-start: the first fill starts it), then to the order's owner. An owner that
+has finished is started again, only to take the evidence and end.
 """
 
 from collections import OrderedDict
@@ -28,7 +28,7 @@ REMEMBERED = 20_000
 
 
 class Signals:
-    """Bound to one Temporal client and one ledger; remembers which orders belong to whom and which fills it has told."""
+    """Bound to one Temporal client and one ledger; remembers whose the orders are and which fills it has told."""
 
     def __init__(self, client: Client, database: AsyncEngine, *, task_queue: str = TRADING) -> None:
         self._client = client
@@ -140,7 +140,7 @@ class Signals:
                 connection,
                 "stray",
                 f"{account_id}/{trade.venue_order_id}",
-                f"{account_id} traded {trade.fill.size} in an order the ledger does not know: does anything else use it?",
+                f"{account_id} traded {trade.fill.size} in an order the ledger does not know: who else uses it?",
             )
 
     def _remember(self, key: tuple[str, str, str, bool]) -> None:

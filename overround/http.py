@@ -35,7 +35,7 @@ class Http:
         headers: dict[str, str] | None = None,
         timeout: float | None = None,
     ) -> httpx.Response:
-        """Send once and return whatever answer came, any status. Raises ``NotSent``, ``TimedOut`` or ``Disconnected``."""
+        """Send once and return the answer, any status. Raises ``NotSent``, ``TimedOut`` or ``Disconnected``."""
         try:
             return await self._client.request(
                 method,

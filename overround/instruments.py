@@ -38,7 +38,7 @@ def normalise(name: str) -> str:
 
 
 def prove(names: Mapping[int, str], market: VenueMarket, book: MarketBook, band: Decimal) -> Proof:
-    """Check a venue market against the feed's outcome names and prices; ``names`` is outcome id to participant or side."""
+    """Check a venue market against the feed's prices and names; ``names`` is outcome id to participant or side."""
     if not market.open:
         return Proof(False, "the venue's market is not open")
     missing = sorted(names.keys() - market.contracts.keys())

@@ -25,7 +25,7 @@ class RateLimiter:
     def __init__(self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate, self._burst, self._clock = rate, burst, clock
         self._tokens, self._at = burst, clock()
-        self._waiting = {urgency: 0 for urgency in Urgency}
+        self._waiting = dict.fromkeys(Urgency, 0)
 
     def _refill(self) -> None:
         now = self._clock()

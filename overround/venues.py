@@ -1,7 +1,7 @@
 """What every venue client shares: the error tree and the account it acts for.
 
-A *definitive* error is the venue's word. An *unknown* one means that nobody knows whether the venue acted: whoever sent a
-write must probe by its own id and may not send again on a guess (design, sections 1 and 5).
+A *definitive* error is the venue's word. An *unknown* one means that nobody knows whether the venue acted: whoever
+sent a write must probe by its own id and may not send again on a guess (design, sections 1 and 5).
 """
 
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Unauthorised(Definitive):
 
 
 class NotSent(Definitive):
-    """Nothing left this machine (connection refused, name not resolved, no free connection): the write did not happen."""
+    """Nothing left this machine (refused, name not resolved, no free connection): the write did not happen."""
 
 
 class RateLimited(Definitive):

@@ -24,7 +24,8 @@ class _Waiting(Generic[V]):
 
 
 class Conflator(Generic[K, V]):
-    """``send`` is called with the newest value of a key; a send that raises is tried again with whatever is newest then.
+    """``send`` is called with the newest value of a key; a send that raises is tried again with whatever is newest
+    then.
 
     ``interval`` is the least number of seconds between two sends of one key; urgent values do not wait for it.
     """

@@ -1,7 +1,7 @@
 """The fill streamer of one exchange account: its user stream in, signals out, and a sweep for what streams forget.
 
-Nothing on the private streams is replayed by most venues, so every (re)connect and every few seconds the trades since the
-last one are read again; telling a trade twice changes nothing.
+Nothing on the private streams is replayed by most venues, so every (re)connect and every few seconds the trades since
+the last one are read again; telling a trade twice changes nothing.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The odds streamer: bookmaker odds in, quote signals out.
 
-Keeps the latest books in memory, runs the same pure quote function as the workflow, and signals an order's owner only when
-some desired quote really changes, a pull, or a confirmation that the odds still stand.
+Keeps the latest books in memory, runs the same pure quote function as the workflow, and signals an order's owner only
+when some desired quote really changes, a pull, or a confirmation that the odds still stand.
 """
 
 import time

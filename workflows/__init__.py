@@ -1,1 +1,1 @@
-"""What decides: deterministic, no I/O, importable with the standard library, temporalio and ``overround.domain`` alone."""
+"""What decides: deterministic, no I/O, on the standard library, temporalio and ``overround.domain`` alone."""

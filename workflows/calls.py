@@ -1,8 +1,8 @@
 """How workflows reach the world: one typed call per activity, with its deadline and retry rule.
 
-Fast calls are local activities: they leave inside the workflow task. Every one of them is safe to run again: it finds what
-an earlier attempt recorded and probes instead of sending (design, section 3, "Venue calls"). Slow or unknown matters are
-regular activities, which operators see and steer.
+Fast calls are local activities: they leave inside the workflow task. Every one of them is safe to run again: it finds
+what an earlier attempt recorded and probes instead of sending (design, section 3, "Venue calls"). Slow or unknown
+matters are regular activities, which operators see and steer.
 """
 
 from datetime import timedelta
@@ -36,7 +36,7 @@ async def fast(name: str, argument: Any, result: type[T], *, seconds: float = 10
 
 
 async def note(name: str, argument: Any, *, seconds: float = 300.0) -> None:
-    """Run a local activity that only writes down what is already so; retried for minutes, because nothing else can do it."""
+    """Run a local activity that only writes down what is already so; retried for minutes: nothing else can do it."""
     await workflow.execute_local_activity(
         name,
         argument,

@@ -1,7 +1,7 @@
 """ControlWorkflow: the trading state of one client, or of everybody; what it starts it finishes.
 
-A command writes the gate first (from then on no order can be claimed), then tells every owner of open orders, and goes on
-telling until nothing rests: also when every process dies half-way.
+A command writes the gate first (from then on no order can be claimed), then tells every owner of open orders, and
+goes on telling until nothing rests: also when every process dies half-way.
 """
 
 from datetime import timedelta

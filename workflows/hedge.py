@@ -1,9 +1,10 @@
 """HedgeWorkflow: drives the residual of one exchange order to zero.
 
-Started by the order's first fill. Fills add to a target; each step claims what is uncovered, sends one bet with a price
-floor, waits for its acceptance and recomputes. Refusals widen the floor within the slippage budget, then the next bookmaker
-account is asked, then the exchange position is unwound, then the residual is open: shown, alarmed, and quoting stops. The
-ledger knows every bet ever claimed, so a later execution under the same id continues where this one ended.
+Started by the order's first fill. Fills add to a target; each step claims what is uncovered, sends one bet with a
+price floor, waits for its acceptance and recomputes. Refusals widen the floor within the slippage budget, then the
+next bookmaker account is asked, then the exchange position is unwound, then the residual is open: shown, alarmed, and
+quoting stops. The ledger knows every bet ever claimed, so a later execution under the same id continues where this
+one ended.
 """
 
 from datetime import timedelta
@@ -34,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.calls import fast, note, slow
 
 LINGER = timedelta(minutes=2)
+BET_SECONDS = 4
 OPEN_RETRY = timedelta(seconds=10)
 PAUSES = (0.25, 0.5, 1.0, 2.0, 3.0)
 
@@ -146,7 +148,7 @@ class HedgeWorkflow:
             tuple(sorted(self._failed)),
             config.slippage * min(attempt, widest) / widest,
             self._odds if attempt == 0 and account == 0 else None,
-            int((workflow.time() + min(10, config.hedge_seconds)) * 1000),
+            int((workflow.time() + BET_SECONDS) * 1000),
             account,
         )
         self._odds = None

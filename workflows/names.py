@@ -1,3 +1,3 @@
-"""Task queues. One queue per kind of work here; per exchange and bookmaker account when shards move to other machines."""
+"""Task queues. One for all work here; one per exchange and bookmaker account when shards move out."""
 
 TRADING = "overround"

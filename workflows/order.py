@@ -1,7 +1,7 @@
 """OrderWorkflow: the single owner of every order one exchange account has in one market.
 
-Quotes in, plan, act, follow each order to its end. One execution per account and market; the newest quote replaces older
-ones; evidence may arrive in any order and more than once (design, section 3).
+Quotes in, plan, act, follow each order to its end. One execution per account and market; the newest quote replaces
+older ones; evidence may arrive in any order and more than once (design, section 3).
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """ReconcileWorkflow: compares one account's venue with the ledger and repairs through the same signals as the streams.
 
-Started by a Temporal Schedule per account. An incomplete answer is never evidence of absence: the activity reads all pages
-or fails.
+Started by a Temporal Schedule per account. An incomplete answer is never evidence of absence: the activity reads all
+pages or fails.
 """
 
 from temporalio import workflow
@@ -25,7 +25,7 @@ class ReconcileWorkflow:
             minutes=5,
         )
         workflow.set_current_details(
-            f"{report.open_at_venue} open at the venue, {report.open_in_ledger} in the ledger, {report.repaired} repaired"
+            f"{report.open_at_venue} open at the venue, {report.open_in_ledger} in the ledger, {report.repaired} mended"
             + "".join(f"\n- {line}" for line in report.findings)
         )
         return report

@@ -1,8 +1,8 @@
 """SettlementWorkflow: one fixture from its final whistle to booked results.
 
-Closes the fixture's order workflows, waits for hedges to finish, then for the feed's grading, the venues' resolutions and
-the bookmaker's results; grades with our own arithmetic; a disagreement waits for an operator. A re-settlement books the
-difference as a new revision.
+Closes the fixture's order workflows, waits for hedges to finish, then for the feed's grading, the venues' resolutions
+and the bookmaker's results; grades with our own arithmetic; a disagreement waits for an operator. A re-settlement
+books the difference as a new revision.
 """
 
 from datetime import timedelta

@@ -6,7 +6,7 @@ from overround.bookmakers.base import Bookmaker
 from overround.venues import Account
 
 ROUTES = {"abp": "Abp"}
-"""Folder to class in its ``adapter`` module. A route reaches one or many bookmaker slugs (bookmakers sheet, section 5)."""
+"""Folder to class in its ``adapter`` module. A route reaches one or many bookmakers (bookmakers sheet, section 5)."""
 
 
 class UnknownRoute(LookupError):

@@ -1,4 +1,4 @@
-"""How a tournament is traded: ticks, margin, sizes, limits. Changes apply without a restart, each with its own version."""
+"""How a tournament is traded: ticks, margin, sizes, limits. Changes apply without a restart, each a new version."""
 
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -72,7 +72,7 @@ _RANGES = (
 
 
 def parse_config(body: dict[str, Any], *, version: int, base: TradingConfig | None = None) -> TradingConfig:
-    """A config from plain values (a file, a table, a request) over ``base``; unknown names and bad values raise ``BadConfig``."""
+    """A config from plain values (a file, a table, a request) over ``base``, or ``BadConfig``."""
     start = base or TradingConfig()
     values: dict[str, Any] = {item.name: getattr(start, item.name) for item in fields(TradingConfig)}
     for name, value in body.items():

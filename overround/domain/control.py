@@ -42,7 +42,7 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Tell every owner of open orders in ``scope`` that the gate is ``blocked`` (or open), and count what still rests."""
+    """Tell every owner of open orders in ``scope`` that the gate is ``blocked`` (or open), and count what rests."""
 
     scope: str
     blocked: str | None

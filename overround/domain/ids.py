@@ -31,7 +31,7 @@ def reconcile_workflow(account_id: str) -> str:
 
 
 def client_order_id(chain: str, step: int) -> str:
-    """26 characters of ``a-z2-7`` naming step ``step`` of a workflow chain: fits the shortest venue limit (Betfair, 32)."""
+    """26 characters of ``a-z2-7`` naming step ``step`` of a workflow chain: fits Betfair's 32, the shortest."""
     digest = hashlib.sha256(f"{chain}/{step}".encode()).digest()[:16]
     return base64.b32encode(digest).decode().rstrip("=").lower()
 

@@ -1,7 +1,8 @@
 """What is traded: feed markets and their prices, and the venue contracts that express the other side of an outcome.
 
-The unit of quoting is a bookmaker outcome ``o``. A ``Instrument`` is the contract on one exchange that pays 1 when ``o``
-does *not* happen: the engine buys it at a probability price ``c`` and backs ``o`` at the bookmaker (design, section 2).
+The unit of quoting is a bookmaker outcome ``o``. A ``Instrument`` is the contract on one exchange that pays 1 when
+``o`` does *not* happen: the engine buys it at a probability price ``c`` and backs ``o`` at the bookmaker (design,
+section 2).
 """
 
 from dataclasses import dataclass, field
@@ -26,8 +27,8 @@ class MarketKey:
 class OutcomePrice:
     """A bookmaker's price of one outcome.
 
-    ``price`` is decimal odds, ``limit`` the largest stake accepted in the bookmaker's currency, None when not published.
-    ``changed_at`` is epoch milliseconds on the feed's clock.
+    ``price`` is decimal odds, ``limit`` the largest stake accepted in the bookmaker's currency, None when not
+    published. ``changed_at`` is epoch milliseconds on the feed's clock.
     """
 
     outcome_id: int
@@ -58,11 +59,11 @@ class MarketBook:
 class Instrument:
     """A venue contract that pays 1 when ``outcome_id`` does not happen.
 
-    ``position`` says how the venue expresses it: ``"yes"`` buys ``contract`` itself (an opposite token), ``"no"`` sells,
-    asks or lays ``contract`` (the adapter turns our price ``c`` into the venue's own price). ``grid``, ``min_size`` and
-    ``size_step`` are in our terms: probability prices of the bought contract, contracts paying 1 each.
-    ``venue_market`` is the venue's market, event or condition id used for cancels and settlement; ``details`` carries
-    whatever else the adapter needs to build an order (neg-risk flag, tick size, shard).
+    ``position`` says how the venue expresses it: ``"yes"`` buys ``contract`` itself (an opposite token), ``"no"``
+    sells, asks or lays ``contract`` (the adapter turns our price ``c`` into the venue's own price). ``grid``,
+    ``min_size`` and ``size_step`` are in our terms: probability prices of the bought contract, contracts paying 1
+    each. ``venue_market`` is the venue's market, event or condition id used for cancels and settlement; ``details``
+    carries whatever else the adapter needs to build an order (neg-risk flag, tick size, shard).
     """
 
     exchange: str

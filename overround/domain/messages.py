@@ -220,7 +220,7 @@ class HedgeStep:
 
 @dataclass(frozen=True, slots=True)
 class HedgeStepResult:
-    """What an attempt did. ``outcome``: nothing left to do, too small for a bet, a bet's report, or no price to bet at."""
+    """What an attempt did. ``outcome``: nothing to do, too small for a bet, a bet's report, or no price to bet at."""
 
     totals: HedgeTotals
     outcome: Literal["COVERED", "DUST", "BET", "PENDING", "REFUSED", "UNKNOWN", "NO_PRICE", "NO_ACCOUNT"]
@@ -244,7 +244,7 @@ class AwaitBet:
 
 @dataclass(frozen=True, slots=True)
 class Unwind:
-    """Sell ``size`` contracts back on the exchange at no less than ``min_price``: the last resort before an open residual."""
+    """Sell ``size`` contracts back on the exchange at ``min_price`` or more: the last resort."""
 
     order: HedgedOrder
     workflow_id: str

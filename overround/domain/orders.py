@@ -109,9 +109,9 @@ Evidence = Accepted | Refused | Lost | Absent | Matched | Unmatched | Seen
 class OrderSpec:
     """What was meant: buy ``size`` contracts at ``price`` on the instrument of ``outcome_id``.
 
-    ``odds`` and ``limit`` are the bookmaker's at pricing time; ``priced_at`` is the feed time they came from, ``sent_at`` when
-    the owner decided to send (epoch ms), ``expires_at`` epoch seconds.
-    ``action`` is ``"sell"`` only for an unwind of what this account holds.
+    ``odds`` and ``limit`` are the bookmaker's at pricing time; ``priced_at`` is the feed time they came from,
+    ``sent_at`` when the owner decided to send (epoch ms), ``expires_at`` epoch seconds. ``action`` is ``"sell"`` only
+    for an unwind of what this account holds.
     """
 
     client_order_id: str

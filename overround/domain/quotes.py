@@ -1,7 +1,7 @@
 """From bookmaker odds to desired quotes: the one pure function that streamers and workflows both run.
 
-The engine offers the exchange the other side of outcome ``o`` at ``c <= 1 - 1/d - margin`` net of fees, rounded down to the
-venue's grid (design, section 2; pricing sheet, sections 2.2 and 4.8).
+The engine offers the exchange the other side of outcome ``o`` at ``c <= 1 - 1/d - margin`` net of fees, rounded down
+to the venue's grid (design, section 2; pricing sheet, sections 2.2 and 4.8).
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from overround.domain.pricing import buy_price
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """A quote that should rest: ``size`` contracts at ``price`` on the instrument of ``outcome_id``, level 0 innermost."""
+    """A quote that should rest: ``size`` contracts at ``price`` on ``outcome_id``, level 0 innermost."""
 
     outcome_id: int
     level: int

@@ -1,7 +1,7 @@
 """What a fixture's results mean for our orders and bets: collect the words, grade, compare, book.
 
-The feed's grading, the venue's resolution and the bookmaker's result must agree with our own arithmetic; where they do not,
-an operator decides (design, section 3, "SettlementWorkflow"; pricing sheet, sections 5.5 and 5.7).
+The feed's grading, the venue's resolution and the bookmaker's result must agree with our own arithmetic; where they
+do not, an operator decides (design, section 3, "SettlementWorkflow"; pricing sheet, sections 5.5 and 5.7).
 """
 
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ from overround.domain.numbers import CENT, ONE, ZERO, round_half_up
 
 @dataclass(frozen=True, slots=True)
 class OrderResult:
-    """An order with fills. ``size`` contracts bought for ``cost``; ``value`` is what the venue pays per contract bought,
-    None while the venue has not resolved."""
+    """An order with fills. ``size`` contracts bought for ``cost``; ``value`` is what the venue pays per contract
+    bought, None while the venue has not resolved."""
 
     client_order_id: str
     client: str

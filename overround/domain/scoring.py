@@ -1,4 +1,4 @@
-"""Our own results of a feed market from the final score, for the market types a score decides (oddspapi sheet, section 5)."""
+"""Our own results of a feed market from the final score, where a score decides it (oddspapi sheet, section 5)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Results to book as a new revision where they differ from what is booked; ``decided`` names an operator's reason."""
+    """Results to book as a new revision where they differ from the last; ``decided`` is an operator's reason."""
 
     fixture_id: str
     workflow_id: str

@@ -1,4 +1,4 @@
-"""Exchange adapters, one folder each with the same file names. ``open_exchange`` is the only place that knows them all."""
+"""Exchange adapters, one folder each with the same file names. Only ``open_exchange`` knows them all."""
 
 from importlib import import_module
 

@@ -1,9 +1,9 @@
 """What the engine asks of an exchange. One adapter per folder implements ``Exchange``; each item here names its meaning
 for all eleven venues, so an adapter only translates.
 
-Prices are probability prices of the contract *bought* (``Instrument.position`` says how the venue expresses it), sizes are
-contracts paying 1. Reads raise ``overround.venues`` errors. Writes are attempted once, never retried by the client, and
-report per order what is known: an answer that was lost is ``Lost``, never a failure.
+Prices are probability prices of the contract *bought* (``Instrument.position`` says how the venue expresses it),
+sizes are contracts paying 1. Reads raise ``overround.venues`` errors. Writes are attempted once, never retried by the
+client, and report per order what is known: an answer that was lost is ``Lost``, never a failure.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 from overround.domain.markets import Instrument
-from overround.domain.orders import Accepted, Absent, Fill, Lost, Refused, Seen
+from overround.domain.orders import Absent, Accepted, Fill, Lost, Refused, Seen
 
 TimeInForce = Literal["gtc", "ioc"]
 
@@ -21,11 +21,12 @@ TimeInForce = Literal["gtc", "ioc"]
 class Capabilities:
     """What the venue can do (design, section 5); the README of each adapter folder prints the same as a table.
 
-    ``client_order_ids``: the venue stores and returns our id. ``known_before_send``: its order id is computed by us before
-    sending (Polymarket digest). ``max_batch`` orders a placement. ``expiring_orders``: per-order expiry that ``renew``
-    can extend. ``heartbeat_seconds``: period of ``keep_alive`` for the account-wide dead-man switch, None without one.
-    ``private_stream_replays``: the user stream resends what was missed; when False a reconnect must be followed by reads.
-    ``quiet_seconds``: how long a sent order may stay invisible before an empty answer is conclusive.
+    ``client_order_ids``: the venue stores and returns our id. ``known_before_send``: its order id is computed by us
+    before sending (Polymarket digest). ``max_batch`` orders a placement. ``expiring_orders``: per-order expiry that
+    ``renew`` can extend. ``heartbeat_seconds``: period of ``keep_alive`` for the account-wide dead-man switch, None
+    without one. ``private_stream_replays``: the user stream resends what was missed; when False a reconnect must be
+    followed by reads. ``quiet_seconds``: how long a sent order may stay invisible before an empty answer is
+    conclusive.
     """
 
     client_order_ids: bool
@@ -43,8 +44,8 @@ class Capabilities:
 class PlaceRequest:
     """One order to send. ``expires_at`` is epoch seconds or None. Resting orders are post-only; ``ioc`` is for unwinds.
 
-    ``signed_at`` is the epoch ms a signing venue puts into the order; the same intent must carry the same value on every
-    run, so that its order id is the same. 0 means now.
+    ``signed_at`` is the epoch ms a signing venue puts into the order; the same intent must carry the same value on
+    every run, so that its order id is the same. 0 means now.
     """
 
     client_order_id: str
@@ -61,8 +62,8 @@ class PlaceRequest:
 class Prepared:
     """A request as it will leave: persisted before the first byte so that a retry sends the very same bytes.
 
-    ``venue_order_id`` is set where the id is known before sending. ``payload`` is the venue-ready body (signed if the venue
-    signs orders); it holds no secret and is only re-sent by ``probe`` rules of the venue's sheet.
+    ``venue_order_id`` is set where the id is known before sending. ``payload`` is the venue-ready body (signed if the
+    venue signs orders); it holds no secret and is only re-sent by ``probe`` rules of the venue's sheet.
     """
 
     request: PlaceRequest
@@ -216,7 +217,7 @@ class Exchange(Protocol):
         ...
 
     def prepare(self, request: PlaceRequest) -> Prepared:
-        """Build (and sign) the request without sending; raises ``Rejected`` for what the venue would refuse by shape."""
+        """Build (and sign) the request without sending; raises ``Rejected`` for what has the wrong shape."""
         ...
 
     async def place(self, orders: Sequence[Prepared]) -> list[PlaceResult]:

@@ -51,7 +51,7 @@ async def load(connection: AsyncConnection) -> Configs:
 async def save(
     connection: AsyncConnection, client: str, tournament_id: int, body: dict[str, Any], by: str
 ) -> TradingConfig:
-    """Check and append a new version of a tournament's settings; raises ``BadConfig`` and changes nothing when wrong."""
+    """Check and append a new version of a tournament's settings; raises ``BadConfig`` when wrong."""
     query = select(func.coalesce(func.max(t.trading_configs.c.config_version), 0)).where(
         t.trading_configs.c.client == client, t.trading_configs.c.tournament_id == tournament_id
     )

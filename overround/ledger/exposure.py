@@ -18,7 +18,8 @@ ZERO = Decimal(0)
 
 @dataclass(slots=True)
 class MarketRisk:
-    """Sums of one market: ``pays[o]`` is what happens in outcome ``o`` on top of ``flat``; ``open`` is lost only if ``o`` happens."""
+    """Sums of one market: ``pays[o]`` is what happens in outcome ``o`` on top of ``flat``; ``open`` is lost only if
+    ``o`` happens."""
 
     flat: Decimal = ZERO
     pays: dict[int, Decimal] = field(default_factory=lambda: defaultdict(lambda: ZERO))

@@ -1,4 +1,4 @@
-"""Hedges in the ledger: fills recorded, bets claimed before they are sent, residuals derived from the rows themselves."""
+"""Hedges in the ledger: fills recorded, bets claimed before they are sent, residuals derived from the rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,8 +81,8 @@ async def record_fills(
 
 
 async def totals(connection: AsyncConnection, order: HedgedOrder) -> HedgeTotals:
-    """Where the hedge stands: contracts filled less unwound, payout of bets (against the order's outcome plus, on another
-    outcome minus), payout in flight, and what was pooled less what was claimed from the pool."""
+    """Where the hedge stands: contracts filled less unwound, payout of bets (against the order's outcome plus, on
+    another outcome minus), payout in flight, and what was pooled less what was claimed from the pool."""
     key = order.client_order_id
     filled = await _sum(
         connection, select(func.sum(t.fills.c.size)).where(t.fills.c.client_order_id == key, ~t.fills.c.failed)

@@ -31,7 +31,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The outcome of a claim: what may be sent now, what an earlier attempt had claimed, what the gate or a limit kept out."""
+    """The outcome of a claim: what may be sent now, what an earlier attempt had claimed, what was kept out."""
 
     fresh: frozenset[str]
     found: dict[str, Order]

@@ -1,4 +1,4 @@
-"""Credentials at rest: AES-256-GCM under a key derived from the deployment's secret, bound to the account they belong to."""
+"""Credentials at rest: AES-256-GCM under a key derived from the deployment's secret, bound to their account."""
 
 import os
 

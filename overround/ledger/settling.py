@@ -1,4 +1,4 @@
-"""Settlement in the ledger: what a fixture holds, and append-only results where a later revision replaces an earlier one."""
+"""Settlement in the ledger: what a fixture holds, and append-only results, where a later revision counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class FilledOrder:
-    """An order with fills, before its value is known; ``contract`` and ``position`` say what was bought at the venue."""
+    """An order with fills, before its value is known; ``contract`` and ``position`` say what was bought."""
 
     client_order_id: str
     client: str

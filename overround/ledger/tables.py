@@ -1,6 +1,8 @@
-"""Every table of the ledger. Money, prices and sizes are ``numeric``; times are ``timestamptz``; odds-feed ids keep their form.
+"""Every table of the ledger. Money, prices and sizes are ``numeric``; times are ``timestamptz``; odds-feed ids keep
+their form.
 
-Rows written from workflows carry ``version``: a late or repeated projection changes nothing (design, section 3, "Ledger").
+Rows written from workflows carry ``version``: a late or repeated projection changes nothing (design, section 3,
+"Ledger").
 """
 
 from sqlalchemy import (
@@ -402,8 +404,8 @@ events = Table(
     _now("at"),
     Index("events_by_client", "client", "event_id"),
 )
-"""What the WebSocket broadcasts. ``client`` NULL is for everyone. A reader takes rows in ``(xid, event_id)`` order and only
-those whose ``xid`` is below ``pg_snapshot_xmin(pg_current_snapshot())``: nothing commits behind its back."""
+"""What the WebSocket broadcasts. ``client`` NULL is for everyone. A reader takes rows in ``(xid, event_id)`` order
+and only those whose ``xid`` is below ``pg_snapshot_xmin(pg_current_snapshot())``: nothing commits behind its back."""
 
 Index("events_in_order", events.c.xid, events.c.event_id)
 
