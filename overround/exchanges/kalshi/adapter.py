@@ -136,7 +136,10 @@ class Kalshi:
     async def cancel(self, orders: Sequence[OrderRef]) -> list[CancelResult]:
         named = [await self._named(ref) for ref in orders]
         known = [item for item in named if isinstance(item, OrderRef)]
-        results = iter(await placing.cancel(self.rest, known) if known else [])
+        answers: list[CancelResult] = []
+        for start in range(0, len(known), CANCEL_CHUNK):
+            answers += await placing.cancel(self.rest, known[start : start + CANCEL_CHUNK])
+        results = iter(answers)
         return [next(results) if isinstance(item, OrderRef) else item for item in named]
 
     async def _named(self, ref: OrderRef) -> OrderRef | CancelResult:

@@ -186,10 +186,10 @@ class Rest:
     async def cancel_all(self, subaccount: int = 0) -> None:
         await self._write("DELETE", ORDERS, params={"subaccount": str(subaccount)}, urgency=Urgency.CANCEL)
 
-    async def amend_order(self, order_id: str, body: dict[str, Any]) -> Any:
+    async def amend_order(self, order_id: str, body: Any) -> Any:
         return await self._write("POST", f"{ORDERS}/{order_id}/amend", body)
 
-    async def decrease_order(self, order_id: str, body: dict[str, Any]) -> Any:
+    async def decrease_order(self, order_id: str, body: Any) -> Any:
         return await self._write("POST", f"{ORDERS}/{order_id}/decrease", body)
 
     async def order(self, order_id: str) -> Any:

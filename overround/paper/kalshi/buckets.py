@@ -46,9 +46,5 @@ class Meter:
         self.read = Bucket(read, 3 * read, clock)
         self.write = Bucket(write, write if tier == "basic" else 3 * write, clock)
 
-    @property
-    def largest_batch(self) -> int:
-        return max(1, self.write.capacity // DEFAULT_COST)
-
     def limits(self) -> dict[str, Any]:
         return {"usage_tier": self.tier, "read": self.read.limits(), "write": self.write.limits(), "grants": []}

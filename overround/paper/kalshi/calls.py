@@ -95,7 +95,7 @@ def public(venue: "PaperKalshi", serve: Callable[[Request], Any]) -> Handler:
     async def handle(request: Request) -> Response:
         try:
             if request.url.path.rsplit("/", 1)[-1] != "status":
-                faults.before(venue, False)
+                faults.before(venue)
             return reply(serve(request))
         except ApiError as error:
             return refusal(error)
@@ -109,7 +109,7 @@ def read(venue: "PaperKalshi", serve: Callable[[Call], Any]) -> Handler:
     async def handle(request: Request) -> Response:
         try:
             caller = venue.keyring.caller(request.headers, request.method, request.url.path)
-            faults.before(venue, False)
+            faults.before(venue)
             venue.meter(caller).read.take(DEFAULT_COST)
             return reply(serve(Call(venue, request, caller, None)))
         except ApiError as error:
@@ -128,7 +128,7 @@ def write(
             caller = venue.keyring.caller(request.headers, request.method, request.url.path)
             body = await _json(request)
             caller.require("write")
-            faults.before(venue, True)
+            faults.before(venue)
             venue.meter(caller).write.take(cost(body))
             return await faults.after(venue, await serve(Call(venue, request, caller, body)))
         except ApiError as error:

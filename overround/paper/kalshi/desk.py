@@ -41,6 +41,10 @@ class Desk:
             for order in self._engine.orders.values()
             if order.exchange == NAME and order.client_ref
         }
+        self._orders: dict[str, list[PaperOrder]] = {}
+        for order in self._engine.orders.values():
+            if order.exchange == NAME:
+                self._orders.setdefault(order.account, []).append(order)
         self._engine.charge(NAME, self.fee)
 
     # -- creating -----------------------------------------------------------------------------------------------------
@@ -54,6 +58,7 @@ class Desk:
             self._record(order, "PostOnlyCrossCancel")
         else:
             self._send(order, ticket)
+        self._orders.setdefault(account, []).append(order)
         if ticket.client_order_id:
             self._client_ids[(account, ticket.client_order_id)] = order.order_id
         if ticket.group:
@@ -155,6 +160,10 @@ class Desk:
         self._engine.orders[order.order_id] = order
         self._world.store.put("order", order.order_id, plain(asdict(order)))
         self._world.store.commit()
+
+    def orders_of(self, account: str) -> list[PaperOrder]:
+        """Every order the account ever sent here, oldest first."""
+        return self._orders.get(account, [])
 
     # -- changing -----------------------------------------------------------------------------------------------------
 

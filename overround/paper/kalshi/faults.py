@@ -26,7 +26,7 @@ class BrokenOff(Response):
         await send({"type": "http.response.body", "body": b'{"ord', "more_body": True})
 
 
-def before(venue: "PaperKalshi", writes: bool) -> None:
+def before(venue: "PaperKalshi") -> None:
     """Refuse a call for volume or for maintenance."""
     faults = venue.world.faults
     if (window := faults.fires(NAME, "maintenance")) is not None:

@@ -47,8 +47,9 @@ class MemberReads:
         )
 
     def _mine(self, call: Call) -> list[PaperOrder]:
-        orders = self._engine.orders.values()
-        return [order for order in orders if order.exchange == NAME and order.account == call.account]
+        if call.query("status") == "resting":
+            return self._engine.open_orders(NAME, call.account)
+        return self._venue.desk.orders_of(call.account)
 
     def orders(self, call: Call) -> Any:
         status = call.query("status")
@@ -152,15 +153,19 @@ class MemberWrites:
         faults.refuse_order(self._venue)
         return self._venue.desk.create(call.account, ticket)
 
+    def _require_trading(self) -> None:
+        if not self._venue.trading:
+            raise ApiError(503, "exchange_paused", "trading is paused; cancels are accepted")
+
     async def create(self, call: Call) -> Response:
+        self._require_trading()
         order = self._take(call, call.fields())
         await faults.fill_first(self._venue, [order])
         return reply(render.placed_json(order), 201)
 
     async def create_batch(self, call: Call) -> Response:
+        self._require_trading()
         items = items_of(call.body)
-        if len(items) > self._venue.meter(call.caller).largest_batch:
-            raise invalid("the batch exceeds the write budget")
         results: list[PaperOrder | dict[str, Any]] = [self._try(call, item) for item in items]
         placed = [result for result in results if isinstance(result, PaperOrder)]
         await faults.fill_first(self._venue, placed)
@@ -201,6 +206,7 @@ class MemberWrites:
         return Response(status_code=204)
 
     async def amend(self, call: Call) -> Response:
+        self._require_trading()
         order = self._venue.desk.amend(call.account, call.path("order_id"), call.fields())
         return reply(render.placed_json(order))
 

@@ -127,10 +127,11 @@ class PublicRoutes:
             "exchange_index": 0,
             "description": "paper",
             "exchange_active": up,
-            "trading_active": up,
+            "trading_active": up and self._venue.trading,
             "intra_exchange_transfers_active": up,
         }
-        return {"exchange_active": up, "trading_active": up, "exchange_index_statuses": [shard]}
+        top = {key: shard[key] for key in ("exchange_active", "trading_active")}
+        return {**top, "exchange_index_statuses": [shard]}
 
     def schedule(self, _: Request) -> Any:
         day = [{"open_time": "00:00", "close_time": "24:00"}]

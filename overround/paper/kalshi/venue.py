@@ -49,6 +49,7 @@ class PaperKalshi:
         self.groups = Groups(self._cancel_quietly, self._group_event())
         self.desk = Desk(world, self.catalogue, self.groups, precision)
         self.closed_until = 0.0
+        self.trading = True
         self._tier, self._meters = tier, dict[str, Meter]()
         self.app: ASGIApp = _KeepSend(build(self))
 
@@ -96,13 +97,16 @@ class PaperKalshi:
         self.catalogue.save(market)
         if paused:
             self.engine.halt(market.book_id, cancel=False, reason="paused")
-            book = self.engine.books[market.book_id]
-            for order in [*book.bids, *book.asks]:
-                if order.extra.get("cancel_on_pause") == "1":
-                    self.engine.cancel(order.order_id, "CancelOnPause")
+            self._cancel_on_pause(market)
         else:
             self.engine.resume(market.book_id)
         self._lifecycle(market, "deactivated" if paused else "activated", is_deactivated=paused)
+
+    def pause_trading(self, paused: bool) -> None:
+        """The weekly pause (section 11): creates and amends are refused, cancels work."""
+        self.trading = not paused
+        for market in self.catalogue.markets.values() if paused else ():
+            self._cancel_on_pause(market)
 
     def regrid(self, ticker: str, structure: str) -> None:
         """Change a live market's price structure and announce it."""
@@ -115,6 +119,12 @@ class PaperKalshi:
     def close_exchange(self, seconds: float) -> None:
         """A maintenance window from now on: every call is answered 503."""
         self.closed_until = self.clock() + seconds
+
+    def _cancel_on_pause(self, market: KalshiMarket) -> None:
+        book = self.engine.books[market.book_id]
+        for order in [*book.bids, *book.asks]:
+            if order.extra.get("cancel_on_pause") == "1":
+                self.engine.cancel(order.order_id, "CancelOnPause")
 
     # -- inside -------------------------------------------------------------------------------------------------------
 

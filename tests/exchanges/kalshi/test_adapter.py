@@ -186,6 +186,15 @@ async def test_cancel_many_and_one_already_over(bench: Bench) -> None:
     assert seen == Seen(second.venue_order_id or "", D(0), "CANCELLED")
 
 
+async def test_cancel_of_many_goes_in_portions(bench: Bench) -> None:
+    refs = [await bench.placed("0.40", "0.1") for _ in range(25)]
+    results = await bench.kalshi.cancel(refs)
+    assert [result.venue_order_id for result in results if isinstance(result, Seen)] == [
+        ref.venue_order_id for ref in refs
+    ]
+    assert await bench.kalshi.open_orders() == []
+
+
 async def test_cancel_by_our_id_alone(bench: Bench) -> None:
     ref = await bench.placed()
     (result,) = await bench.kalshi.cancel([replace(ref, venue_order_id=None)])

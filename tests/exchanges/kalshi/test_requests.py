@@ -37,6 +37,7 @@ def _texts(named: dict[str, Any]) -> dict[str, str]:
 async def _repeat(rest: Rest, call: str) -> Any:
     """Our equivalent of one SDK call."""
     args, named = _arguments(call)
+    target = str(args[0]) if args else ""
     match call.partition("(")[0]:
         case "create_order_v2":
             return await rest.create_order(named)
@@ -44,9 +45,9 @@ async def _repeat(rest: Rest, call: str) -> Any:
             body = wire.batch_body([json.dumps(order) for order in named["orders"]])
             return await rest.create_orders(body, len(named["orders"]))
         case "amend_order_v2":
-            return await rest.amend_order(*args, named)
+            return await rest.amend_order(target, named)
         case "decrease_order_v2":
-            return await rest.decrease_order(*args, named)
+            return await rest.decrease_order(target, named)
         case "cancel_order_v2":
             return await rest.cancel_order(*args, **_texts(named))
         case "batch_cancel_orders_v2":
@@ -78,7 +79,7 @@ async def _repeat(rest: Rest, call: str) -> Any:
         case "reset_order_group":
             return await rest.reset_group(*args)
         case "update_order_group_limit":
-            return await rest.limit_group(*args, named)
+            return await rest.limit_group(target, named)
     raise AssertionError(f"no equivalent of {call}")
 
 
