@@ -1,6 +1,7 @@
 """``python -m api``: serve the API until SIGTERM or SIGINT."""
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -77,10 +78,14 @@ def main() -> NoReturn:
         log_level=settings.log_level.lower(),
         access_log=False,
         ws_max_size=MAX_MESSAGE,
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=2,
         server_header=False,
     )
     server = Server(config, announce)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal again, for us, once it has stopped in order.
+        signal.signal(number, lambda *_: leave(0))
     server.run([listener])
     leave(0 if server.started else 1)
 

@@ -151,7 +151,10 @@ async def test_the_default_limit_is_the_seeds() -> None:
 async def test_the_limit_counts_over_two_processes_and_lets_exactly_its_number_through(
     database_url: str, api: Api
 ) -> None:
-    async with running(database_url, rest_limit_per_minute=10) as one, running(database_url, rest_limit_per_minute=10) as two:
+    async with (
+        running(database_url, rest_limit_per_minute=10) as one,
+        running(database_url, rest_limit_per_minute=10) as two,
+    ):
         one.keys = two.keys = api.keys
         answers = await asyncio.gather(*((one, two)[n % 2].get("/me") for n in range(30)))
     assert sorted(answer.status_code for answer in answers) == [200] * 10 + [429] * 20

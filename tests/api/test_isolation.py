@@ -13,7 +13,8 @@ from tests.api.conftest import Api
 async def _rivals_book(api: Api) -> tuple[dict[str, Any], dict[str, Any]]:
     """One of everything, all the rival's."""
     async with api.writing() as connection:
-        order = await rows.order(connection, "rival", status="PARTIAL", filled="50", contract="RIVALS", settlement="WON")
+        filled = {"status": "PARTIAL", "filled": "50", "contract": "RIVALS", "settlement": "WON"}
+        order = await rows.order(connection, "rival", **filled)
         await rows.fill(connection, order, size="50", fee="3")
         bet = await rows.bet(connection, order, bookmaker_bet_id="RIVALS")
         await rows.hedge(connection, order, residual="7", state="OPEN")

@@ -166,8 +166,8 @@ async def test_profit_and_loss_of_a_day_holds_only_orders_created_on_it(api: Api
         for day, profit in (("14", "1"), ("15", "10"), ("16", "100")):
             order = await _filled(connection, settlement="WON", created_at=f"2026-02-{day}T08:00:00Z")
             await rows.settled(connection, order, profit)
-    for spelling in ({"fromDate": "2026-02-15", "toDate": "2026-02-15"}, {"from_date": "2026-02-15", "to_date": "2026-02-15"}):
-        body = await api.body("/pnl", **spelling)
+    for first, last in (("fromDate", "toDate"), ("from_date", "to_date")):
+        body = await api.body("/pnl", **{first: "2026-02-15", last: "2026-02-15"})
         assert (body["realizedPnl"], body["settledCount"], body["fromDate"], body["toDate"]) == (
             10,
             1,

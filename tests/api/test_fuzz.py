@@ -1,0 +1,71 @@
+"""No request of any shape makes the API fail or answer other than its document says."""
+
+import asyncio
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import CHECKS
+
+from api.app import create_app
+from overround.settings import Settings
+from tests.api import rows
+from tests.api.conftest import Api
+
+EXAMPLES = 15
+HELD = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+)
+MODES = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
+
+
+async def _seed(api: Api) -> None:
+    async with api.writing() as connection:
+        await rows.fixture(connection)
+        order = await rows.order(connection, "demo", status="PARTIAL", filled="10")
+        await rows.fill(connection, order, size="10")
+        await rows.bet(connection, order)
+        await rows.hedge(connection, order)
+
+
+def _fuzz(url: str, key: str) -> dict[int, int]:
+    """Generated requests, good and bad, to every operation, the same ones each time; how often each status came."""
+    schema = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
+    seen: dict[int, int] = {}
+    for found in schema.get_all_operations():
+        operation: Any = found.ok()  # type: ignore[union-attr]
+        for mode in MODES:
+            _fuzz_operation(operation, mode, url, key, seen)
+    return seen
+
+
+def _fuzz_operation(operation: Any, mode: Any, url: str, key: str, seen: dict[int, int]) -> None:
+    checks = CHECKS.get_by_names(list(HELD))
+
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def attempt(case: Any) -> None:
+        response = case.call(base_url=url, headers={"X-API-Key": key})
+        case.validate_response(response, checks=checks)
+        seen[response.status_code] = seen.get(response.status_code, 0) + 1
+
+    attempt()
+
+
+async def test_generated_requests_find_no_server_error_and_no_undocumented_answer(api: Api) -> None:
+    await _seed(api)
+    seen = await asyncio.to_thread(_fuzz, api.url, api.keys["demo"])
+    assert set(seen) <= {200, 401, 404, 422}
+    assert seen[200] > 50
+    assert seen[422] > 50
