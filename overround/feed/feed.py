@@ -21,6 +21,7 @@ from overround.feed.books import FeedState
 from overround.feed.clock import FeedClock
 from overround.feed.events import BadFrame, Connected, Disconnected, SnapshotNeeded, StreamEvent
 from overround.feed.frames import ReceiveType
+from overround.feed.messages import Fixture
 from overround.feed.rest import FeedRest
 from overround.feed.rules import Delays
 from overround.feed.stream import Cursor, FeedStream, Filter, Pace
@@ -32,6 +33,9 @@ READERS = 4
 """Snapshots read at once."""
 TICK = 0.25
 RETRY_MS = 1000
+BAD_FRAMES_KEPT = 100
+STARTED_HOURS = 12
+"""How long ago a fixture still of interest may have started."""
 BEHIND_SECONDS = 0.5
 """How long the stream may lag behind what REST told before it is taken to be frozen."""
 LIST_EVERY = 300.0
@@ -60,7 +64,7 @@ class Changes:
         self.fixtures |= other.fixtures
         self.scores |= other.scores
         self.connection |= other.connection
-        self.bad_frames += other.bad_frames
+        self.bad_frames = [*self.bad_frames, *other.bad_frames][-BAD_FRAMES_KEPT:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,8 @@ class _Reader:
 class Feed:
     """``async with Feed(...) as feed: async for batch in feed.changes(): ...``; read ``feed.state`` with
     ``feed.now_ms()``. ``rest_url`` includes the language. ``quoting`` are the bookmakers quoted from; ``select``
-    filters the stream and must let the exchanges' slugs through where native ids are wanted.
+    filters the stream and must let the exchanges' slugs through where native ids are wanted. Of the sports selected,
+    today's fixtures are read and those starting within ``horizon_hours``; without a selection, today's.
 
     ``changes`` raises ``Unauthorised`` or ``Rejected`` once the server will never take the key or login again."""
 
@@ -115,7 +120,9 @@ class Feed:
         pace: Pace | None = None,
         cursor: Cursor | None = None,
         per_minute: int = 100,
+        horizon_hours: int = 36,
     ) -> None:
+        self._horizon_hours = horizon_hours
         self._select, self._clock, self._pace = select or Filter(), clock or FeedClock(), pace or Pace()
         self.rest = FeedRest(api_key, rest_url, per_minute=per_minute)
         self.stream = FeedStream(
@@ -254,15 +261,22 @@ class Feed:
 
     async def _read_list(self) -> None:
         asked = self.now_ms()
-        fixture_ids = self._select.fixture_ids
-        if fixture_ids is not None:
-            found = await self.rest.fixtures(fixture_ids=fixture_ids)
-        else:
-            sports = self._select.sport_ids or (None,)
-            found = [item for sport in sports for item in await self.rest.fixtures_today(sport_id=sport)]
-        for item in found:
+        for item in await self._list():
             self.state.list_fixture(item, asked)
         self._tell(Changes())
+
+    async def _list(self) -> list[Fixture]:
+        if self._select.fixture_ids is not None:
+            return await self.rest.fixtures(fixture_ids=self._select.fixture_ids)
+        if self._select.sport_ids is None:
+            return await self.rest.fixtures_today()
+        now = self.now_ms() // 1000
+        start, end = now - STARTED_HOURS * 3600, now + self._horizon_hours * 3600
+        found = []
+        for sport in self._select.sport_ids:
+            found += await self.rest.fixtures_today(sport_id=sport)
+            found += await self.rest.fixtures(sport_id=sport, start_from=start, start_to=end)
+        return found
 
     async def _keep_snapshots(self) -> None:
         """Read whichever fixture wants it most."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from dataclasses import replace
 from decimal import Decimal
 
@@ -9,12 +10,15 @@ import pytest
 from pydantic import SecretStr
 
 from overround.domain.markets import MarketKey
-from overround.feed.feed import Feed
+from overround.feed.clock import Receipt
+from overround.feed.events import BadFrame
+from overround.feed.feed import Changes, Feed
 from overround.feed.rules import Delays
+from overround.feed.stream import Filter
 from overround.paper.world import PaperFixture, PaperMarket
 from overround.venues import Unauthorised
 from tests.feed.conftest import Served, until
-from tests.feed.worlds import BASKETBALL, KEY, QUICK, basketball, move, outcome, soccer
+from tests.feed.worlds import BASKETBALL, KEY, QUICK, SOCCER, basketball, move, outcome, soccer
 
 
 def pull(feed: Feed) -> str | None:
@@ -113,12 +117,15 @@ async def test_frozen_stream_without_rest_falls_silent(served: Served) -> None:
     served.world.tell(basketball(), "fixture")
     async with served.feed(delays=Delays(pregame=300)) as feed:
         feed.state.bookmakers.clear()
-        served.world.faults.arm("feed", "maintenance", seconds=30)
-        served.paper.inflict("stream_frozen", seconds=30)
-        await until(lambda: (pull(feed) or "").startswith("bookmaker silent"))
         changes = feed.changes()
         await anext(changes)
+        served.world.faults.arm("feed", "maintenance", seconds=30)
+        served.paper.inflict("stream_frozen", seconds=30)
+        async with asyncio.timeout(5):
+            batch = await anext(changes)
         await changes.aclose()
+        assert batch.markets == {MarketKey(BASKETBALL, 111)}
+        assert (pull(feed) or "").startswith("bookmaker silent")
 
 
 async def test_quiet_but_connected_book_stays_quotable(served: Served) -> None:
@@ -187,6 +194,45 @@ async def test_suspension_stale_and_finish_reach_the_book(served: Served) -> Non
         fixture.status = 2
         served.world.tell(fixture, "fixture")
         await until(lambda: pull(feed) == "fixture finished")
+
+
+async def test_selected_sports_bring_their_coming_fixtures_and_no_others(served: Served) -> None:
+    soon = basketball("id1100013262926200")
+    soon.start_time = int(time.time()) + 3600
+    for fixture in (basketball(), soon, soccer()):
+        served.world.tell(fixture, "fixture")
+    async with served.feed(select=Filter(sport_ids=(11,))) as feed:
+        assert {item.fixture_id for item in feed.state.fixtures()} == {BASKETBALL, soon.fixture_id}
+
+
+async def test_selected_fixture_comes_alone(served: Served) -> None:
+    for fixture in (basketball(), soccer()):
+        served.world.tell(fixture, "fixture")
+    async with served.feed(select=Filter(fixture_ids=(SOCCER,), bookmakers=("vertex",))) as feed:
+        assert [item.fixture_id for item in feed.state.fixtures()] == [SOCCER]
+        assert feed.state.native_ids(SOCCER, 101, "kalshi").event is None
+
+
+async def test_status_tells_the_age_of_the_feed(served: Served) -> None:
+    fixture = basketball()
+    served.world.tell(fixture, "fixture")
+    served.paper.hub.flush()
+    async with served.feed() as feed:
+        assert feed.status().last_frame_ms is None
+        move(served.world, fixture, 111, "1.5")
+        await until(lambda: feed.status().frames == 1)
+        status = feed.status()
+    assert status.connected
+    assert status.last_frame_ms is not None
+    assert 0 <= status.last_frame_ms < 1000
+    assert (status.doubtful, status.bad_frames, status.connections) == (0, 0, 1)
+
+
+def test_flood_of_bad_frames_does_not_fill_memory() -> None:
+    changes = Changes()
+    for number in range(1000):
+        changes.add(Changes(bad_frames=[BadFrame(Receipt(0, number), "x")]))
+    assert [frame.at.epoch_ms for frame in changes.bad_frames] == list(range(900, 1000))
 
 
 async def test_two_readers_each_get_every_change(served: Served) -> None:
