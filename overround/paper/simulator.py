@@ -130,7 +130,7 @@ class Simulator:
         if place is None:
             return self.time + self.settings.pregame, self.settings.in_play
         end = self.settings.turn * (place + 2)
-        kick_off = max(8.0 + place % 4, end - self.settings.in_play)
+        kick_off = max(8.0 + 4.0 * place, end - self.settings.in_play)
         return self.time + kick_off, max(20.0, end - kick_off)
 
     def _abandonment(self, number: int, rng: Random) -> float | None:
