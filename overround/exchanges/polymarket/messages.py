@@ -83,7 +83,8 @@ class ClobMarket:
 
 
 def clob_market(condition_id: str, row: Any) -> ClobMarket:
-    """``GET /clob-markets/{condition}``. No ``fd`` means a market without fees (official client, market_data.py)."""
+    """``GET /clob-markets/{condition}``. Without ``fd`` a market has no fees, without ``nr`` it is not neg-risk: both
+    official clients read it so."""
     assets = [field(token, "t", text) for token in field(row, "t", rows)]
     if len(assets) != 2:
         raise Unreadable(VENUE, f"condition {condition_id} has {len(assets)} assets, not two")
@@ -96,7 +97,7 @@ def clob_market(condition_id: str, row: Any) -> ClobMarket:
         assets=(assets[0], assets[1]),
         tick=tick,
         min_size=field(row, "mos", exact),
-        neg_risk=field(row, "nr", flag),
+        neg_risk=field(row, "nr", flag) if row.get("nr") is not None else False,
         fee_rate=Decimal(0) if fee is None else field(fee, "r", exact),
         fee_exponent=Decimal(1) if fee is None else field(fee, "e", exact),
     )

@@ -288,11 +288,11 @@ class _Private:
         query = request.query_params
         settling, render = self._venue.settling, self._venue.render
         mine = {trade.trade_id: trade for trade, _ in self._venue.engine.trades_of(VENUE, trader.account)}
-        found = [render.trade(t, trader.account, "TRADE_STATUS_" + settling.status(t)) for t in mine.values()]
+        after, before = int(query.get("after", "0")), int(query.get("before", str(1 << 60)))
+        chosen = [trade for trade in mine.values() if after <= trade.at // 1000 <= before]
+        found = [render.trade(t, trader.account, "TRADE_STATUS_" + settling.status(t)) for t in chosen]
         for name in ("id", "market", "asset_id", "maker_address"):
             found = [row for row in found if query.get(name) in (None, row[name])]
-        after, before = int(query.get("after", "0")), int(query.get("before", str(1 << 60)))
-        found = [row for row in found if after <= int(row["match_time"]) <= before]
         return self._page(found, query.get("next_cursor", "MA=="))
 
     def _page(self, found: list[Any], cursor: str) -> Response:

@@ -2,6 +2,7 @@
 
 import hashlib
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from overround.paper.engine import Engine
@@ -37,6 +38,16 @@ class Renderer:
 
     def __init__(self, engine: Engine, accounts: Accounts, conditions: dict[str, Condition]) -> None:
         self._engine, self._accounts, self._conditions = engine, accounts, conditions
+        self._trades_of: dict[str, list[str]] = {}
+        self._indexed = 0
+
+    def _associated(self, order_id: str) -> list[str]:
+        """Trade ids of an order, from an index that follows the engine's growing list of trades."""
+        for trade in islice(self._engine.trades.values(), self._indexed, None):
+            for name in {trade.maker_order, trade.taker_order}:
+                self._trades_of.setdefault(name, []).append(trade.trade_id)
+        self._indexed = len(self._engine.trades)
+        return self._trades_of.get(order_id, [])
 
     def _condition(self, book_id: str) -> Condition:
         return self._conditions[book_id.removeprefix("polymarket:")]
@@ -46,7 +57,6 @@ class Renderer:
 
     def order(self, order: PaperOrder, status: str | None = None) -> dict[str, Any]:
         condition = self._condition(order.book_id)
-        trades = [t.trade_id for t in self._engine.trades.values() if order.order_id in (t.maker_order, t.taker_order)]
         return {
             "id": order.order_id,
             "status": status or order_status(order),
@@ -62,7 +72,7 @@ class Renderer:
             "maker_address": self._wallet(order),
             "expiration": order.extra.get("expiration", "0"),
             "created_at": order.created_at // 1000,
-            "associate_trades": trades,
+            "associate_trades": list(self._associated(order.order_id)),
         }
 
     def order_event(self, kind: str, order: PaperOrder, at: int) -> dict[str, Any]:

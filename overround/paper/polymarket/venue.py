@@ -64,6 +64,7 @@ class PaperPolymarket:
         self.desk = Desk(world, self.assets, self.modes)
         self.settling = Settling(world.now_ms, mined_after, final_after)
         self.hub = Hub(self.accounts, world.faults, self.snapshot)
+        self._claims: dict[tuple[str, int], tuple[str, Side]] = {}
         self._dirty: set[str] = set()
         self._levels: dict[str, tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]]] = {}
         self._live: set[str] = {f.fixture_id for f in world.fixtures.values() if f.status > 0}
@@ -90,6 +91,8 @@ class PaperPolymarket:
             if condition.condition_id not in self.conditions:
                 self.conditions[condition.condition_id] = condition
                 self.assets |= dict.fromkeys(condition.assets, condition)
+                for outcome_id, side in condition.outcomes.items():
+                    self._claims[(fixture.fixture_id, outcome_id)] = (condition.book_id, side)
                 self.engine.open_book(condition.book_id, VENUE, nets=False)
         if listed:
             fixture.native[VENUE] = native_ids(listed)
@@ -105,10 +108,7 @@ class PaperPolymarket:
                 self.engine.settle(condition.book_id, values[first])
 
     def book_of(self, fixture_id: str, outcome_id: int) -> tuple[str, Side] | None:
-        for condition in self.conditions.values():
-            if condition.fixture_id == fixture_id and outcome_id in condition.outcomes:
-                return condition.book_id, condition.outcomes[outcome_id]
-        return None
+        return self._claims.get((fixture_id, outcome_id))
 
     def _of(self, fixture: PaperFixture, market_id: int | None = None) -> list[Condition]:
         mine = (c for c in self.conditions.values() if c.fixture_id == fixture.fixture_id)
