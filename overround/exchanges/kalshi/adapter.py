@@ -183,10 +183,12 @@ class Kalshi:
 
     async def find(self, order: OrderRef) -> Seen | Absent | Lost:
         try:
-            row = await self._row_of(order)
-            if row is not None:
+            if (row := await self._row_of(order)) is not None:
                 return wire.seen(row)
-            return Absent() if await self._conclusive(order) else Lost("not listed yet, and too early to be sure")
+            if not await self._caught_up(order):
+                return Lost("not listed, and too early to be sure")
+            row = await self._row_of(order)
+            return Absent() if row is None else wire.seen(row)
         except VenueError as error:
             return Lost(error.message)
 
@@ -207,17 +209,15 @@ class Kalshi:
         rows = await self.rest.all_orders(**params)
         return next((row for row in rows if row.get("client_order_id") == client_order_id), None)
 
-    async def _conclusive(self, order: OrderRef) -> bool:
-        """Whether reads made after this are sure to show an order sent at ``placed_at`` (sections 6 and 9)."""
+    async def _caught_up(self, order: OrderRef) -> bool:
+        """Whether reads made from now on are sure to show an order sent at ``placed_at`` (sections 6 and 9)."""
         if not order.placed_at:
             return False
         quiet_after = placing.epoch_ms(order.placed_at) + int(QUIET_SECONDS * 1000)
         if self._clock() * 1000 <= quiet_after:
             return False
         as_of = wire.moment(wire.required(await self.rest.user_data_timestamp(), "as_of_time"), "as_of_time")
-        if as_of <= quiet_after:
-            return False
-        return await self._row_of(order) is None
+        return as_of > quiet_after
 
     # -- the account --------------------------------------------------------------------------------------------------
 

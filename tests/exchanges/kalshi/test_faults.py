@@ -165,6 +165,30 @@ async def test_lagging_reads_are_not_absence(bench: Bench, monkeypatch: pytest.M
     assert isinstance(await bench.kalshi.find(ref), Lost)
 
 
+async def test_venue_clock_that_runs_ahead_is_not_absence(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = bench.ref(await bench.prepared())
+
+    async def ahead() -> dict[str, str]:
+        return {"as_of_time": "2099-01-01T00:00:00Z"}
+
+    monkeypatch.setattr(bench.kalshi.rest, "user_data_timestamp", ahead)
+    assert isinstance(await bench.kalshi.find(ref), Lost)
+
+
+async def test_order_that_appears_while_we_ask_is_not_absent(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = await bench.prepared()
+    known = bench.kalshi.rest.user_data_timestamp
+
+    async def meanwhile() -> object:
+        await bench.kalshi.place([prepared])
+        return await known()
+
+    monkeypatch.setattr(bench.kalshi.rest, "user_data_timestamp", meanwhile)
+    found = await bench.kalshi.find(bench.ref(prepared, ago=60))
+    assert isinstance(found, Seen)
+    assert found.ended is None
+
+
 async def test_lost_order_that_filled_at_once_is_found_filled(bench: Bench) -> None:
     prepared = await bench.prepared("0.40", "10")
     bench.world.faults.arm("kalshi", "answer_lost")
@@ -204,6 +228,26 @@ async def test_cancel_answer_about_another_order_is_not_believed(bench: Bench, a
     if isinstance(answer, dict) and answer.get("order_id") == "mine":
         answer["order_id"] = ref.venue_order_id
     assert await _cancel_with(bench, ref, answer) == Seen(ref.venue_order_id or "", D(0), None)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"order_id": "somebody-else", "remaining_count": "99.00", "fill_count": "7.00", "ts_ms": 1},
+        {"order_id": "mine"},
+        {"order_id": "mine", "remaining_count": "0.00", "fill_count": "7.00"},
+        [],
+    ],
+)
+async def test_renewal_answer_about_another_order_is_not_believed(bench: Bench, answer: object) -> None:
+    ref = await bench.placed("0.40", "10")
+    if isinstance(answer, dict) and answer["order_id"] == "mine":
+        answer["order_id"] = ref.venue_order_id
+    async with respx.mock(assert_all_mocked=False) as router:
+        router.post(url__regex=".*/amend").mock(return_value=httpx.Response(200, json=answer))
+        router.route().pass_through()
+        (result,) = await bench.kalshi.renew([ref], int(bench.world.clock()) + 60)
+    assert result == Seen(ref.venue_order_id or "", D(0), None)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from overround.exchanges.kalshi.signing import Signer
 from overround.paper.kalshi import PaperKalshi
 from overround.paper.kalshi.catalogue import code_of
 from overround.paper.store import Store
-from overround.paper.world import World
+from overround.paper.world import PaperExchange, World
 from tests.exchanges.kalshi.desk import ED25519, KEY_ID, READER, Bench, D, basketball, native, open_bench, soccer
 
 PREFIX = "/trade-api/v2"
@@ -285,6 +285,11 @@ async def test_books_are_bids_only_and_ascending(bench: Bench, raw: Raw) -> None
 
 
 # -- listing and money ------------------------------------------------------------------------------------------------
+
+
+def test_it_is_a_paper_exchange(bench: Bench) -> None:
+    exchange: PaperExchange = bench.venue
+    assert exchange.name == "kalshi"
 
 
 def test_listing_is_repeatable_and_names_everything(bench: Bench) -> None:
