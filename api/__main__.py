@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -39,11 +40,11 @@ def leave(code: int, line: str = "") -> NoReturn:
     os._exit(code)
 
 
-def announce() -> None:
-    """Touch the file the supervisor waits for."""
+def announce(port: int) -> None:
+    """Make the file the supervisor waits for; it holds the port, which the system chose if the setting was 0."""
     ready = os.environ.get("OVERROUND_READY_FILE")
     if ready:
-        Path(ready).touch()
+        Path(ready).write_text(f"{port}\n")
 
 
 def checked() -> Settings:
@@ -82,7 +83,7 @@ def main() -> NoReturn:
         timeout_graceful_shutdown=2,
         server_header=False,
     )
-    server = Server(config, announce)
+    server = Server(config, partial(announce, listener.getsockname()[1]))
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again, for us, once it has stopped in order.
         signal.signal(number, lambda *_: leave(0))

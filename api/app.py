@@ -19,6 +19,14 @@ from overround.ledger.db import connect
 from overround.settings import Settings
 
 PARTS = (me, trading, orders, bets, fixtures, positions, accounts, pnl)
+DESCRIPTION = """
+Send your key in `X-API-Key`. Lists come newest first in pages; dates are inclusive UTC days of the order's creation;
+`fixture_id`, `from_date`, `to_date` and `page_size` are understood beside the camelCase spellings. Numbers are exact:
+read them as decimals. Every answer carries `X-Request-ID` and the `X-RateLimit-*` headers.
+
+Live updates: connect to `/ws/subscribe` and send
+`{"type":"subscribe","apiKey":"<uuid>","channels":["orders","bets","accounts","scores","emergency"]}` within 30 seconds.
+"""
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -63,6 +71,7 @@ def create_app(settings: Settings, timing: Timing | None = None) -> FastAPI:
         title="MM-V2 Trading API",
         version="1.0.0",
         summary="Monitor a market-making engine on prediction markets.",
+        description=DESCRIPTION.strip(),
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
     )

@@ -1,7 +1,9 @@
 """API keys in the ledger."""
 
+import pytest
 from pydantic import SecretStr
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 
 from overround.ledger import tables as t
 from overround.ledger.keys import create_key, find_key, revoke_key, store_key
@@ -33,3 +35,10 @@ async def test_new_keys_differ_and_show_their_last_four(api: Api) -> None:
         shown = (await connection.execute(select(t.api_keys.c.last4))).scalars().all()
     assert len(keys) == 3
     assert {key[-4:] for key in keys} <= set(shown)
+
+
+async def test_a_database_error_does_not_name_the_values_it_was_given(api: Api) -> None:
+    async with api.engine.connect() as connection:
+        with pytest.raises(DBAPIError) as refused:
+            await connection.execute(text("SELECT 1 FROM nowhere WHERE x = :secret"), {"secret": "planted"})
+    assert "planted" not in str(refused.value)

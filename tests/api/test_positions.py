@@ -66,10 +66,28 @@ async def test_a_half_hedged_fill_is_locked_in_one_half_and_marked_in_the_other(
 async def test_a_bet_in_flight_hedges_nothing_yet(api: Api) -> None:
     async with api.writing() as connection:
         order = await _filled(connection)
-        pending = {"placed_stake": "0", "placed_price": None, "payout": "0", "bookmaker_bet_id": None}
+        pending = {"placed_stake": "0", "placed_price": None, "payout": "100", "bookmaker_bet_id": None}
         await rows.bet(connection, order, status="PENDING", **pending)
     position = await _only(api)
     assert (position["hedgedPayout"], position["worstCaseExposure"]) == (0, 45)
+
+
+async def test_of_a_bet_still_running_only_the_accepted_part_hedges(api: Api) -> None:
+    async with api.writing() as connection:
+        await rows.bet(connection, await _filled(connection), status="PENDING", placed_stake="20", placed_price="2.5")
+    position = await _only(api)
+    assert (position["hedgedPayout"], position["hedgeStake"], position["worstCaseExposure"]) == (50, 20, 15)
+
+
+async def test_a_bet_on_the_other_side_takes_back_what_was_hedged_too_much(api: Api) -> None:
+    async with api.writing() as connection:
+        order = await _filled(connection)
+        await rows.bet(connection, order, placed_stake="60", payout="120")
+        await rows.bet(connection, order, outcome_id=112, placed_stake="10", payout="20")
+    position = await _only(api)
+    assert (position["hedgedPayout"], position["hedgeStake"]) == (100, 70)
+    assert position["unrealizedPnl"] == 5  # 120 pairs - 45 - 70
+    assert position["worstCaseExposure"] == 15  # neither outcome: 100 - 45 - 70
 
 
 async def test_resting_orders_of_the_same_line_count_as_exposure(api: Api) -> None:

@@ -35,19 +35,24 @@ async def _ends(process: asyncio.subprocess.Process) -> tuple[int | None, list[s
     return process.returncode, (out + err).decode().splitlines()
 
 
+def _written(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
+
+
 async def test_it_says_when_it_is_ready_answers_and_stops_cleanly(tmp_path: Path, database_url: str) -> None:
-    port, ready = _free_port(), tmp_path / "ready"
+    ready = tmp_path / "ready"
     process = await _start(
         tmp_path,
         DATABASE_URL=database_url,
         OVERROUND_SECRET_KEY="k",
-        OVERROUND_API_PORT=str(port),
+        OVERROUND_API_PORT="0",
         OVERROUND_READY_FILE=str(ready),
     )
     try:
         async with asyncio.timeout(60):
-            while not ready.exists() and process.returncode is None:  # noqa: ASYNC110 - a file has no event
+            while not _written(ready) and process.returncode is None:  # noqa: ASYNC110 - a file has no event
                 await asyncio.sleep(0.02)
+        port = ready.read_text().strip()
         async with httpx.AsyncClient(trust_env=False) as http:
             assert (await http.get(f"http://127.0.0.1:{port}/healthz")).json() == {"status": "ok"}
             assert (await http.get(f"http://127.0.0.1:{port}/api/v1/me")).status_code == 401

@@ -15,7 +15,7 @@ async def profit_and_loss(
     connection: AsyncConnection, client: str, from_date: date | None, to_date: date | None
 ) -> Item:
     """Realised from results, unrealised from open positions; ``turnover`` and stakes are matched contracts."""
-    trades, profits = filled_by_order(), profit_by_order(client)
+    trades, profits = filled_by_order(client), profit_by_order(client)
     settled = orders.c.settlement != "UNDECIDED"
     query = (
         select(

@@ -22,7 +22,7 @@ ZERO = Decimal(0)
 DISPLAY = Decimal("0.00000001")
 
 
-def filled_by_order() -> Subquery:
+def filled_by_order(client: str) -> Subquery:
     """Size, cost and fee of every order's good trades."""
     return (
         select(
@@ -31,20 +31,29 @@ def filled_by_order() -> Subquery:
             func.sum(fills.c.size * fills.c.price).label("cost"),
             func.sum(fills.c.fee).label("fee"),
         )
-        .where(~fills.c.failed)
+        .join(orders, orders.c.client_order_id == fills.c.client_order_id)
+        .where(orders.c.client == client, ~fills.c.failed)
         .group_by(fills.c.client_order_id)
         .subquery("trades")
     )
 
 
 def backed_by_order(client: str) -> Subquery:
-    """Stake and payout of every order's accepted bets that are not settled yet."""
+    """Stake and payout of every order's unsettled bets, as far as accepted: ``bets.payout`` is a hope until a bet is
+    final. ``against`` is the payout on other outcomes, which takes back what was hedged too much."""
+    accepted = case(
+        (bets.c.status == "FILLED", bets.c.payout),
+        else_=func.round(bets.c.placed_stake * func.coalesce(bets.c.placed_price, 0), 10),
+    )
+    same = bets.c.outcome_id == orders.c.outcome_id
     return (
         select(
             bets.c.client_order_id,
             func.sum(bets.c.placed_stake).label("stake"),
-            func.sum(bets.c.payout).label("payout"),
+            func.coalesce(func.sum(accepted).filter(same), 0).label("payout"),
+            func.coalesce(func.sum(accepted).filter(~same), 0).label("against"),
         )
+        .join(orders, orders.c.client_order_id == bets.c.client_order_id)
         .where(bets.c.client == client, bets.c.settlement.is_(None))
         .group_by(bets.c.client_order_id)
         .subquery("backed")
@@ -77,7 +86,7 @@ def _over(column: Any, *only: ColumnElement[bool]) -> ColumnElement[Any]:
 
 def positions_query(client: str, filters: Filters) -> Select[Any]:
     """One row per fixture, market, outcome and exchange in which anything was filled; newest first by ``newest``."""
-    trades, backed, profits = filled_by_order(), backed_by_order(client), profit_by_order(client)
+    trades, backed, profits = filled_by_order(client), backed_by_order(client), profit_by_order(client)
     bought = orders.c.action == "buy"
     live = orders.c.settlement == "UNDECIDED"
     sign = case((bought, 1), else_=-1)
@@ -99,6 +108,7 @@ def positions_query(client: str, filters: Filters) -> Select[Any]:
             _over(trades.c.fee, live).label("fees"),
             _over(backed.c.stake).label("stake"),
             _over(backed.c.payout).label("payout"),
+            _over(backed.c.against).label("against"),
             _over(hedges.c.residual, live).label("residual"),
             _over(resting, bought, orders.c.status.in_(OPEN_STATUSES)).label("resting"),
             _over(profits.c.profit).label("realised"),
@@ -122,10 +132,12 @@ def positions_query(client: str, filters: Filters) -> Select[Any]:
 def unrealised(row: Row) -> Decimal:
     """Locked profit of what is hedged plus the rest marked at the odds it was priced from.
 
-    A pair of contract and payout is worth 1 whatever happens, so a fully hedged line does not depend on the mark.
+    A pair of contract and payout is worth 1 whatever happens, so a fully hedged line does not depend on the mark. A bet
+    on another outcome is marked as if it paid whenever this one does not happen, which is exact in two-way markets.
     """
-    pairs = min(row["contracts"], row["payout"])
-    naked, over = row["contracts"] - pairs, row["payout"] - pairs
+    unless = row["contracts"] + row["against"]
+    pairs = min(unless, row["payout"])
+    naked, over = unless - pairs, row["payout"] - pairs
     happens = row["implied"] / row["marked"] if row["marked"] else ZERO
     value = pairs + naked * (1 - happens) + over * happens
     return _shown(value - row["cost"] - row["fees"] - row["stake"])
@@ -136,6 +148,7 @@ def exposure(row: Row) -> Decimal:
     risk = MarketRisk()
     risk.bought(0, row["contracts"], row["cost"] + row["fees"])
     risk.backed(0, row["payout"], row["stake"])
+    risk.backed(1, row["against"], ZERO)
     risk.rests(0, row["resting"])
     return risk.loss()
 
@@ -157,7 +170,7 @@ def position_payload(row: Row) -> Item:
         "averagePrice": _shown(row["bought_cost"] / row["bought"]) if row["bought"] else None,
         "cost": row["cost"],
         "fees": row["fees"],
-        "hedgedPayout": row["payout"],
+        "hedgedPayout": row["payout"] - row["against"],
         "hedgeStake": row["stake"],
         "residual": row["residual"],
         "openStake": row["resting"],
