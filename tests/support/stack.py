@@ -7,6 +7,7 @@ from the ledger and from the paper world's own books.
 import asyncio
 import contextlib
 import time
+import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from activities.settlement import SettlementActivities
 from activities.unwinding import UnwindActivities
 from overround.feed.feed import Feed
 from overround.ledger import configs
+from overround.ledger.audit import Audit, audit
 from overround.ledger.accounts import save_bookmaker_account, save_client, save_exchange_account
 from overround.ledger.db import connect
 from overround.paper.abp import PaperAbp, Rules
@@ -39,6 +41,7 @@ from overround.paper.kalshi import PaperKalshi
 from overround.paper.polymarket import PaperPolymarket, Trader
 from overround.paper.store import Store
 from overround.paper.takers import Takers
+from overround.paper.witness import witness
 from overround.paper.world import PaperFixture, PaperMarket, PaperOutcome, World
 from overround.settings import Settings
 from overround.venues import Account
@@ -78,10 +81,12 @@ class Stack:
 
     # -- the world --------------------------------------------------------------------------------------------------
 
-    def fixture(self, number: int = 1, *, live: bool = False, odds: tuple[str, str] = ("1.90", "1.95")) -> PaperFixture:
+    def fixture(
+        self, number: int = 1, *, live: bool = False, odds: tuple[str, str] = ("1.90", "1.95"), tell: bool = True
+    ) -> PaperFixture:
         """List a basketball game with a priced winner market on both exchanges, with prices on their books."""
         fixture = PaperFixture(
-            f"id11000132{number:08d}",
+            f"id11000132{(zlib.crc32(self.queue.encode()) % 900_000 + 100_000)}{number:02d}",
             11,
             "Basketball",
             132,
@@ -104,10 +109,21 @@ class Stack:
         for exchange in self.world.exchanges.values():
             exchange.list_fixture(fixture)
         self.price(fixture, odds, tell=False)
+        self.world.fixtures[fixture.fixture_id] = fixture
+        self.takers.step(time.monotonic(), {fixture.fixture_id: {111: 0.5, 112: 0.5}})
+        if tell:
+            self.announce(fixture)
+        return fixture
+
+    def announce(self, fixture: PaperFixture) -> None:
+        """Let the feed tell of a fixture and its odds."""
         for topic in ("fixture", "bookmaker", "odds"):
             self.world.tell(fixture, topic)  # type: ignore[arg-type]
-        self.takers.step(time.monotonic(), {fixture.fixture_id: {111: 0.5, 112: 0.5}})
-        return fixture
+
+    def sells(self, venue: str, fixture: PaperFixture, outcome: int, order: Any) -> bool:
+        """Does ``order`` of ours sell ``outcome``: would somebody who buys it trade with us?"""
+        book = self.world.exchanges[venue].book_of(fixture.fixture_id, outcome)
+        return book is not None and book[0] == order.book_id and (book[1] == "yes") != order.is_bid
 
     def price(self, fixture: PaperFixture, odds: tuple[str, str], *, tell: bool = True) -> None:
         """Move the bookmaker's odds of both sides."""
@@ -191,6 +207,18 @@ class Stack:
 
         await self.until(done, "every fill hedged")
 
+    async def check(self, seconds: float = 10.0) -> Audit:
+        """Hold the ledger against the paper world's own books; fails with every difference that stays."""
+        end = time.monotonic() + seconds
+        while True:
+            async with self.database.connect() as connection:
+                result = await audit(connection, witness(self.world, self.abp.witness()))
+            if result.clean or time.monotonic() > end:
+                break
+            await asyncio.sleep(0.1)
+        assert result.clean, "\n".join([result.summary(), *result.findings])
+        return result
+
     async def start_worker(self) -> None:
         """Start (or replace) the worker."""
         sessions = Sessions(self.database, SECRET)
@@ -259,7 +287,7 @@ async def running_stack(
         }
         database = connect(database_url, pool=10)
         up.push_async_callback(database.dispose)
-        accounts = [item for item in _accounts(urls, private) if item.venue in venues]
+        accounts = [item for item in _accounts(queue, urls, private) if item.venue in venues]
         stack = Stack(
             world, kalshi, polymarket, abp, feed_server, database, client, queue, Takers(world),
             {item.venue: item.account_id for item in accounts}, urls,
@@ -303,10 +331,11 @@ def _ws(url: str, path: str) -> str:
     return url.replace("http", "ws", 1) + path
 
 
-def _accounts(urls: dict[str, str], kalshi_key: str) -> list[Account]:
+def _accounts(queue: str, urls: dict[str, str], kalshi_key: str) -> list[Account]:
+    """Accounts named after the test's queue: workflow ids of two tests must never meet."""
     return [
         Account(
-            "kalshi-demo",
+            f"kalshi-{queue}",
             "kalshi",
             CLIENT,
             {"rest": f"{urls['kalshi']}/trade-api/v2", "ws": _ws(urls["kalshi"], "/trade-api/ws/v2")},
@@ -314,7 +343,7 @@ def _accounts(urls: dict[str, str], kalshi_key: str) -> list[Account]:
             {"tier": "prime"},
         ),
         Account(
-            "polymarket-demo",
+            f"polymarket-{queue}",
             "polymarket",
             CLIENT,
             {
