@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import respx
 
 from overround.domain.markets import Instrument
-from overround.domain.orders import Accepted, Lost, Refused, Seen
+from overround.domain.orders import Absent, Accepted, Lost, Refused, Seen
 from overround.exchanges.base import PlaceRequest, Prepared
 from overround.exchanges.polymarket.adapter import Polymarket
 from overround.venues import Account, Rejected, Unreadable
@@ -197,22 +198,42 @@ async def test_delayed_sports_order_is_neither_resting_nor_lost(
     assert (done.ended, done.filled) == ("FILLED", Decimal(10))
 
 
-async def test_gone_order_with_trades_is_reported_from_its_trades(
-    bench: Bench, exchange: Polymarket, instrument: Instrument
+@pytest.mark.parametrize(
+    ("size", "age_ms", "ended", "filled"),
+    [("10", 0, "FILLED", "10"), ("4", 0, None, "4"), ("4", 30_000, "CANCELLED", "4")],
+)
+async def test_order_the_venue_forgot_is_told_from_its_trades(
+    bench: Bench, exchange: Polymarket, instrument: Instrument, size: str, age_ms: int, ended: str | None, filled: str
 ) -> None:
     prepared, _ = await send(exchange, request_for(instrument))
     name = prepared.venue_order_id or ""
-    bench.sell_into(name, "4")
-    shown = bench.world.engine.orders[name]
-    bench.world.engine.cancel(name, "cancelled")
-    shown.account = "nobody"  # the venue forgets the order; its trade stays ours by wallet
-    bench.world.engine.orders[f"own-{name}"] = replace(shown, account="maker")
-    now = bench.world.now_ms()
-    trade = next(iter(bench.world.engine.trades.values()))
-    assert trade.maker_order == name
-    trade_rows = bench.venue.render.trade(trade, "maker", "CONFIRMED")
-    parts = exchange._parts(trade_rows)
-    assert [(part.order_id, part.size) for part in parts] == [(name, Decimal(4))]
-    assert exchange._ended(ref(prepared, now), Decimal(4), True).ended == "CANCELLED"
-    assert exchange._ended(ref(prepared, now), Decimal(4), False).ended is None
-    assert exchange._ended(ref(prepared, now), Decimal(10), False).ended == "FILLED"
+    bench.sell_into(name, size)
+    (trade,) = bench.world.engine.trades.values()
+    row = bench.venue.render.trade(trade, "maker", "TRADE_STATUS_MINED")
+    page = {"data": [row], "next_cursor": "LTE="}
+    failed = {"data": [{**row, "status": "TRADE_STATUS_FAILED"}], "next_cursor": "LTE="}
+    order = ref(prepared, bench.world.now_ms() - age_ms)
+    with respx.mock(base_url=bench.endpoints["clob"]) as venue:
+        venue.get(f"/data/order/{name}").respond(404, json={"error": "order not found"})
+        trades = venue.get("/data/trades").respond(200, json=page)
+        found = await exchange.find(order)
+        assert trades.calls.last.request.url.params["market"] == instrument.venue_market
+        venue.get("/data/trades").respond(200, json=failed)
+        undone = await exchange.find(order)
+    assert isinstance(found, Seen)
+    assert (found.ended, found.filled) == (ended, Decimal(filled))
+    assert isinstance(undone, Absent if age_ms else Lost)
+
+
+async def test_answers_of_another_kind_than_promised_are_unknown(
+    bench: Bench, exchange: Polymarket, instrument: Instrument
+) -> None:
+    prepared = exchange.prepare(request_for(instrument))
+    with respx.mock(base_url=bench.endpoints["clob"]) as venue:
+        venue.post("/orders").respond(200, text="<html>gateway</html>")
+        venue.delete("/orders").respond(200, json={"canceled": []})
+        venue.get(f"/data/order/{prepared.venue_order_id}").respond(200, json={"id": "0x1"})
+        (placed,) = await exchange.place([prepared])
+        (cancelled,) = await exchange.cancel([ref(prepared)])
+        found = await exchange.find(ref(prepared, 1))
+    assert [type(answer) for answer in (placed, cancelled, found)] == [Lost, Lost, Lost]
