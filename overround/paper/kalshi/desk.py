@@ -1,7 +1,7 @@
 """Takes, changes and cancels orders by this venue's rules on the shared engine (kalshi sheet, section 6)."""
 
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -83,6 +83,7 @@ class Desk:
             "prevention": ticket.prevention,
             "group": ticket.group,
             "cancel_on_pause": "1" if ticket.cancel_on_pause else "",
+            "post_only": "1" if ticket.post_only else "",
             "exchange_index": str(market.exchange_index),
         }
         return PaperOrder(
@@ -115,11 +116,13 @@ class Desk:
         return ("no" if ticket.side == "bid" else "yes"), "sell", min(ticket.size, reducible)
 
     def _crossing(self, order: PaperOrder) -> list[PaperOrder]:
-        book = self._engine.books[order.book_id]
-        price = order.yes_price
+        """Resting orders it would meet, best first, but for those that expired and were not swept yet."""
+        book, price, now = self._engine.books[order.book_id], order.yes_price, int(self._world.clock())
+        opposite = book.asks if order.is_bid else book.bids
+        alive = (other for other in opposite if other.expires_at is None or other.expires_at > now)
         if order.is_bid:
-            return [other for other in book.asks if other.yes_price <= price]
-        return [other for other in book.bids if other.yes_price >= price]
+            return [other for other in alive if other.yes_price <= price]
+        return [other for other in alive if other.yes_price >= price]
 
     def _send(self, order: PaperOrder, ticket: Ticket) -> None:
         """Match and rest, never against the account's own orders."""
@@ -199,15 +202,17 @@ class Desk:
     def amend(self, account: str, order_id: str, body: dict[str, Any]) -> PaperOrder:
         """Change price, total count or expiry; ``count`` is filled plus wanted resting."""
         order = self._live(account, order_id, text(body, "ticker"), None)
-        market = self._catalogue.market(text(body, "ticker"))
         price, size = price_of(body.get("price")), size_of(body.get("count"))
-        self._check_amend(order, market, body, price, size)
+        self._check_amend(order, self._catalogue.market(text(body, "ticker")), body, price, size)
+        name, expires_at = self._new_name(order, body), self._new_expiry(order, body)
         own_price = price if order.outcome == "yes" else ONE - price
-        expires_at = order.expires_at
-        if "expiration_time" in body and body["expiration_time"] is not None:
-            zero = body["expiration_time"] == 0
-            expires_at = None if zero else moment_of(body["expiration_time"], int(self._world.clock()))
-        self._engine.amend(order_id, price=own_price, size=size, expires_at=expires_at)
+        if own_price != order.price and not self._may_move(order, own_price, size):
+            return order
+        try:
+            self._engine.amend(order_id, price=own_price, size=size, expires_at=expires_at)
+        except Refusal as refusal:
+            raise refused(refusal) from refusal
+        self._rename(order, name)
         return order
 
     def _check_amend(
@@ -221,22 +226,40 @@ class Desk:
             raise ApiError(400, "invalid_price", f"{price} is not on the {market.structure} grid")
         if size < order.filled:
             raise invalid("count is the total and may not be below what is filled")
-        self._rename(order, body)
-        own = price if order.outcome == "yes" else ONE - price
-        more = own * (size - order.filled) - order.price * order.remaining
-        if order.action == "buy" and more > self._engine.available(NAME, order.account):
-            raise ApiError(400, "insufficient_balance", "not enough balance")
 
-    def _rename(self, order: PaperOrder, body: dict[str, Any]) -> None:
+    def _may_move(self, order: PaperOrder, price: Decimal, size: Decimal) -> bool:
+        """Whether the order may take a new price; a post-only order that would cross there is cancelled instead."""
+        moved = replace(order, price=price, size=max(size - order.filled, ZERO), filled=ZERO)
+        if not self._crossing(moved):
+            return True
+        if order.extra.get("post_only") == "1":
+            self._engine.cancel(order.order_id, "PostOnlyCrossCancel")
+            return False
+        if self._prevent_self_trade(moved, order.extra.get("prevention", "maker")) < moved.size:
+            raise ApiError(400, "self_trade", "the new price would trade with an order of this account")
+        return True
+
+    def _new_expiry(self, order: PaperOrder, body: dict[str, Any]) -> int | None:
+        """Omitted keeps it, 0 removes it."""
+        wanted = body.get("expiration_time")
+        if wanted is None:
+            return order.expires_at
+        return None if wanted == 0 else moment_of(wanted, int(self._world.clock()))
+
+    def _new_name(self, order: PaperOrder, body: dict[str, Any]) -> str:
         if body.get("client_order_id") not in (None, order.client_ref):
             raise invalid("client_order_id is not this order's")
-        renamed = body.get("updated_client_order_id")
-        if renamed is None or renamed == order.client_ref:
-            return
-        if (order.account, renamed) in self._client_ids:
+        name = text(body, "updated_client_order_id", order.client_ref)
+        if name != order.client_ref and (order.account, name) in self._client_ids:
             raise ApiError(409, "order_already_exists", "an order with this client_order_id already exists")
-        order.client_ref = renamed
-        self._client_ids[(order.account, renamed)] = order.order_id
+        return name
+
+    def _rename(self, order: PaperOrder, name: str) -> None:
+        if name != order.client_ref:
+            order.client_ref = name
+            self._client_ids[(order.account, name)] = order.order_id
+            self._world.store.put("order", order.order_id, plain(asdict(order)))
+            self._world.store.commit()
 
     def decrease(self, account: str, order_id: str, body: dict[str, Any]) -> PaperOrder:
         """Take size off without losing the place in the queue."""

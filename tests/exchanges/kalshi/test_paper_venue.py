@@ -198,6 +198,41 @@ async def test_amend_of_price_loses_the_place_in_the_queue(bench: Bench, raw: Ra
     assert place == {"queue_position_fp": "5.00"}
 
 
+async def test_post_only_order_amended_into_a_cross_is_cancelled(bench: Bench, raw: Raw) -> None:
+    first = (await raw.call("POST", ORDERS, _order(bench, post_only=True))).json()["order_id"]
+    bench.counterparty("no", "0.55", "5", rest=True)
+    body = {"ticker": _order(bench)["ticker"], "side": "bid", "price": "0.45", "count": "10.00"}
+    answer = (await raw.call("POST", f"{ORDERS}/{first}/amend", body)).json()
+    assert (answer["fill_count"], answer["remaining_count"]) == ("0.00", "0.00")
+    assert bench.world.engine.orders[first].reason == "PostOnlyCrossCancel"
+
+
+async def test_order_amended_into_a_cross_takes(bench: Bench, raw: Raw) -> None:
+    first = (await raw.call("POST", ORDERS, _order(bench))).json()["order_id"]
+    bench.counterparty("no", "0.55", "5", rest=True)
+    body = {"ticker": _order(bench)["ticker"], "side": "bid", "price": "0.45", "count": "10.00"}
+    answer = (await raw.call("POST", f"{ORDERS}/{first}/amend", body)).json()
+    assert (answer["fill_count"], answer["remaining_count"]) == ("5.00", "5.00")
+
+
+async def test_amend_never_trades_with_the_account_itself(bench: Bench, raw: Raw) -> None:
+    asked = _order(bench, side="ask", price="0.45", client_order_id="c-2")
+    await raw.call("POST", ORDERS, asked)
+    careful = _order(bench, self_trade_prevention_type="taker_at_cross")
+    first = (await raw.call("POST", ORDERS, careful)).json()["order_id"]
+    body = {"ticker": asked["ticker"], "side": "bid", "price": "0.45", "count": "10.00"}
+    assert (await raw.call("POST", f"{ORDERS}/{first}/amend", body)).json()["code"] == "self_trade"
+    assert bench.world.engine.orders[first].price == D("0.40")
+    assert bench.world.engine.trades == {}
+
+
+async def test_expired_order_in_the_way_is_no_cross(bench: Bench, raw: Raw) -> None:
+    other = bench.counterparty("no", "0.60", "5", rest=True)
+    other.expires_at = int(bench.world.clock()) - 1
+    answer = (await raw.call("POST", ORDERS, _order(bench, post_only=True))).json()
+    assert answer["remaining_count"] == "10.00"
+
+
 async def test_amend_with_expiry_zero_removes_it(bench: Bench, raw: Raw) -> None:
     soon = int(time.time()) + 60
     first = (await raw.call("POST", ORDERS, _order(bench, expiration_time=soon))).json()["order_id"]
