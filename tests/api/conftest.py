@@ -1,9 +1,11 @@
-"""A running API over a database of the test's own."""
+"""A running API and its database, shared by these tests and emptied before each."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from decimal import Decimal
+from json import loads
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -14,9 +16,13 @@ from api.app import create_app
 from api.context import Timing
 from overround.ledger.db import connect
 from overround.ledger.keys import create_key
+from overround.ledger.tables import metadata
 from overround.settings import Settings
 from tests.api import rows
 from tests.support.serve import serve
+
+if TYPE_CHECKING:
+    from console.embedded.postgres import Postgres
 
 PEPPER = SecretStr("pepper-of-the-tests")
 QUICK = Timing(subscribe=0.3, heartbeat=60.0, poll=0.005, key_cache=0.0)
@@ -37,9 +43,6 @@ class Api:
 
     async def body(self, path: str, *, by: str = "demo", **query: Any) -> Any:
         """The body of a successful GET, numbers as Decimals."""
-        from decimal import Decimal
-        from json import loads
-
         answer = await self.get(path, by=by, **query)
         assert answer.status_code == 200, answer.text
         return loads(answer.text, parse_float=Decimal)
@@ -81,8 +84,32 @@ async def running(database_url: str, *, timing: Timing = QUICK, **changes: Any) 
         await engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def shared_url(postgres: "Postgres", template_database: str) -> Iterator[str]:
+    """One database for all tests of the API; each starts with its tables empty."""
+    from tests.support.servers import cloned_database
+
+    with cloned_database(postgres, template_database) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def process(shared_url: str) -> AsyncIterator[Api]:
+    """One API process for all tests: starting one for each would be most of their time."""
+    async with running(shared_url) as started:
+        yield started
+
+
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running(database_url) as process:
-        process.keys = await _seed(process.engine)
-        yield process
+def database_url(shared_url: str) -> str:
+    """The database behind ``api``, for tests that start a second process on it."""
+    return shared_url
+
+
+@pytest.fixture
+async def api(process: Api) -> Api:
+    """The running API over empty tables, with its clients and their keys."""
+    async with process.writing() as connection:
+        tables = ", ".join(table.name for table in metadata.sorted_tables)
+        await connection.exec_driver_sql(f"TRUNCATE {tables}")
+    return Api(process.url, process.http, process.engine, await _seed(process.engine))

@@ -114,9 +114,12 @@ async def test_plain_http_on_the_socket_path_is_told_to_upgrade(api: Api) -> Non
 
 
 async def test_a_crash_is_a_500_that_tells_nothing(api: Api) -> None:
-    async with api.writing() as connection:
-        await connection.exec_driver_sql("DROP TABLE gates")
-    answer = await api.get("/trading/status")
+    async with api.engine.connect() as connection:
+        await connection.exec_driver_sql("ALTER TABLE gates RENAME TO mislaid")
+        await connection.commit()
+        answer = await api.get("/trading/status")
+        await connection.exec_driver_sql("ALTER TABLE mislaid RENAME TO gates")
+        await connection.commit()
     assert (answer.status_code, answer.json()["detail"]) == (500, "Internal server error")
     assert answer.headers["x-request-id"] == answer.json()["requestId"]
     assert "gates" not in answer.text
