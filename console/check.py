@@ -1,7 +1,6 @@
 """``overround check``: the ledger against the paper venues' and bookmaker's own books."""
 
 import asyncio
-import json
 from typing import Annotated, Any
 
 import httpx
@@ -9,6 +8,8 @@ import typer
 
 from console import config
 from console.embedded.process import StartError
+from console.state import State
+from console.target import database_url
 
 
 def check(
@@ -16,14 +17,14 @@ def check(
 ) -> None:
     """Compare every order, fill, bet and result on both sides. Exit code 1 when they differ."""
     settings = config.load()
-    run = settings.state_dir / "run.json"
-    if not run.exists():
-        raise StartError(f"nothing runs in {settings.state_dir} (OVERROUND_STATE_DIR): start it with `overround up`")
-    facts = json.loads(run.read_text())
-    raise typer.Exit(asyncio.run(_check(facts["databaseUrl"], facts["paper"]["admin"], wait)))
+    paper = State(settings.state_dir).read_run().get("paper")
+    if not paper:
+        raise StartError(f"nothing runs on {settings.state_dir} (OVERROUND_STATE_DIR): start it with `overround up`")
+    raise typer.Exit(asyncio.run(compare(database_url(settings), paper["admin"], wait)))
 
 
-async def _check(database_url: str, admin: str, wait: float) -> int:
+async def compare(database_url: str, admin: str, wait: float) -> int:
+    """Print the comparison; 0 when clean, 1 when something differs for the whole ``wait`` (seconds)."""
     from overround.ledger.audit import Audit, audit
     from overround.ledger.db import connect
 
@@ -50,7 +51,7 @@ async def _check(database_url: str, admin: str, wait: float) -> int:
 async def _witness(admin: str) -> dict[str, Any]:
     try:
         async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
-            answer = await client.get(f"{admin}/witness")
+            answer = await client.get(f"{admin}/witness?house=false")
     except httpx.HTTPError as error:
         raise StartError(f"the paper venues do not answer at {admin}: {error}") from None
     body: dict[str, Any] = answer.json()

@@ -1,6 +1,6 @@
 """The ledger against the venues' and bookmaker's own books: every order, fill and bet has its partner, money to the cent.
 
-The witness is the paper world's own record (``GET /witness``); nothing here asks an adapter.
+The witness is the paper world's own record (``GET /witness?house=false`` of its admin app); nothing here asks an adapter.
 """
 
 from collections import defaultdict
@@ -52,6 +52,7 @@ class _Sides:
 async def audit(connection: AsyncConnection, witness: Mapping[str, Any]) -> Audit:
     """Compare everything; findings name the object and both readings."""
     result = Audit()
+    witness = _flat(witness)
     rows = list(await connection.execute(select(t.orders)))
     fills = list(await connection.execute(select(t.fills).where(~t.fills.c.failed)))
     sides = _match_orders(result, rows, witness["orders"])
@@ -60,6 +61,16 @@ async def audit(connection: AsyncConnection, witness: Mapping[str, Any]) -> Audi
     _compare_bets(result, parts, witness["bookmaker"]["bets"])
     await _compare_money(connection, result, rows, fills, parts, witness)
     return result
+
+
+def _flat(witness: Mapping[str, Any]) -> dict[str, Any]:
+    """The exchanges' records in one list each, and what every settled book paid per YES contract."""
+    venues = witness["exchanges"].values()
+    flat: dict[str, Any] = {
+        name: [item for venue in venues for item in venue[name]] for name in ("orders", "trades", "wallets", "books")
+    }
+    flat["settled"] = {book["book_id"]: book["value"] for book in flat["books"] if book["value"] is not None}
+    return flat | {"bookmaker": witness["bookmaker"]}
 
 
 def _parts() -> Any:

@@ -36,13 +36,13 @@ from overround.ledger.audit import Audit, audit
 from overround.ledger.accounts import save_bookmaker_account, save_client, save_exchange_account
 from overround.ledger.db import connect
 from overround.paper.abp import PaperAbp, Rules
+from overround.paper.admin import Admin
 from overround.paper.feed import PaperFeed
 from overround.paper.kalshi import PaperKalshi
 from overround.paper.polymarket import PaperPolymarket, Trader
 from overround.paper.store import Store
 from overround.paper.takers import Takers
-from overround.paper.witness import witness
-from overround.paper.world import PaperFixture, PaperMarket, PaperOutcome, World
+from overround.paper.world import PaperFixture, PaperMarket, PaperOutcome, World, plain
 from overround.settings import Settings
 from overround.venues import Account
 from streamers.__main__ import Streamers
@@ -57,6 +57,17 @@ KALSHI_KEY = "11111111-2222-4333-8444-555555555555"
 POLYMARKET_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 """The published throw-away key of the vectors."""
 CASH = Decimal(100_000)
+
+
+class Quiet:
+    """A source that does nothing: the test moves the world."""
+
+    paused = False
+
+    def step(self) -> None: ...
+
+    def status(self) -> dict[str, Any]:
+        return {}
 
 
 @dataclass
@@ -156,6 +167,10 @@ class Stack:
         for exchange in self.world.exchanges.values():
             exchange.resolve(fixture, market, values)
 
+    def witness(self) -> Any:
+        """The paper world's own books."""
+        return Admin(self.world, Quiet(), self.abp.witness).witness(house=False)
+
     def ours(self, venue: str) -> list[Any]:
         """Our open orders in the venue's own books."""
         return self.world.engine.open_orders(venue, "demo")
@@ -212,7 +227,7 @@ class Stack:
         end = time.monotonic() + seconds
         while True:
             async with self.database.connect() as connection:
-                result = await audit(connection, witness(self.world, self.abp.witness()))
+                result = await audit(connection, plain(self.witness()))
             if result.clean or time.monotonic() > end:
                 break
             await asyncio.sleep(0.1)
