@@ -16,7 +16,9 @@ from overround.exchanges.base import PlaceRequest
 from overround.exchanges.kalshi import messages as wire
 from overround.exchanges.kalshi.rest import Rest
 from overround.exchanges.kalshi.signing import Signer
+from overround.limiter import Urgency
 from overround.paper.kalshi.auth import genuine
+from overround.venues import Disconnected
 from tests.exchanges.kalshi.desk import KEY_ID, RSA, VECTORS, D
 
 HOST = "https://kalshi.test"
@@ -152,3 +154,44 @@ def test_side_mapping_vector(case: dict[str, str]) -> None:
     assert wire.book_side(instrument, action) == case["book_side"]
     expected = 1 - price if case["price"] == "1 - no price" else price
     assert wire.yes_price(instrument, price) == expected
+
+
+async def test_request_is_signed_after_it_waited_for_its_turn(respx_mock: respx.MockRouter) -> None:
+    clock = iter(range(1, 100)).__next__
+    route = respx_mock.route(host="kalshi.test").mock(return_value=httpx.Response(200, json={}))
+    rest = Rest(BASE, Signer(KEY_ID, RSA["test_private_key_pem"], lambda: float(clock())), tier="basic")
+    waited: list[int] = []
+    take = rest._writes.take
+
+    async def slow(cost: float, urgency: Urgency) -> None:
+        waited.append(clock())
+        await take(cost, urgency)
+
+    rest._writes.take = slow  # type: ignore[method-assign]
+    await rest.create_order({})
+    await rest.close()
+    assert int(route.calls.last.request.headers["KALSHI-ACCESS-TIMESTAMP"]) == (waited[0] + 1) * 1000
+
+
+@pytest.mark.parametrize(("method", "urgency"), [("cancel_order", Urgency.CANCEL), ("create_order", Urgency.QUOTE)])
+async def test_cancels_go_before_quotes(method: str, urgency: Urgency, respx_mock: respx.MockRouter) -> None:
+    respx_mock.route(host="kalshi.test").mock(return_value=httpx.Response(200, json={}))
+    rest, seen = _rest(), list[Urgency]()
+
+    async def note(cost: float, urgency: Urgency) -> None:
+        assert cost > 0
+        seen.append(urgency)
+
+    rest._writes.take = note  # type: ignore[method-assign]
+    await getattr(rest, method)("x")
+    await rest.close()
+    assert seen == [urgency]
+
+
+async def test_write_that_breaks_off_is_sent_once(respx_mock: respx.MockRouter) -> None:
+    route = respx_mock.route(host="kalshi.test").mock(side_effect=httpx.ReadError("gone"))
+    rest = _rest()
+    with pytest.raises(Disconnected):
+        await rest.create_order({})
+    await rest.close()
+    assert route.call_count == 1
