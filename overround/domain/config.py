@@ -31,7 +31,7 @@ class TradingConfig:
     hedge_share: Decimal = Decimal("0.5")
     max_market_loss: Decimal = Decimal("500")
     max_fixture_loss: Decimal = Decimal("1000")
-    slippage: Decimal = Decimal("0.02")
+    slippage: Decimal = Decimal("0.05")
     hedge_attempts: int = 3
     hedge_seconds: int = 20
     odds_max_age_live: int = 5
@@ -88,7 +88,7 @@ def _read(name: str, value: Any, like: Any) -> Any:
             raise BadConfig(f"{name} must be true or false, not {value!r}")
         return value
     if isinstance(like, tuple):
-        if not isinstance(value, list | tuple) or not all(isinstance(item, int) for item in value):
+        if not isinstance(value, list | tuple) or any(type(item) is not int for item in value):
             raise BadConfig(f"{name} must be a list of whole numbers, not {value!r}")
         return tuple(value)
     if isinstance(like, int):

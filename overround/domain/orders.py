@@ -197,6 +197,16 @@ def _seen(order: Order, evidence: Seen) -> Order:
     return _settled_size(ended)
 
 
+def _absent(order: Order) -> Order:
+    """An order nobody ever saw failed; one that was seen, and about which we asked, rests no more."""
+    if order.status is OrderStatus.PENDING_PLACEMENT and order.filled == ZERO:
+        return replace(order, status=OrderStatus.FAILED, unknown=False, reason="never reached the venue")
+    if order.status in TERMINAL or not order.unknown:
+        return order
+    gone = replace(order, status=OrderStatus.CANCELLED, unknown=False, cancelling=False, reason="gone from the venue")
+    return _settled_size(gone)
+
+
 def _apply(order: Order, evidence: Evidence) -> Order:
     match evidence:
         case Accepted(venue_order_id):
@@ -207,9 +217,7 @@ def _apply(order: Order, evidence: Evidence) -> Order:
                 return order
             return replace(order, status=OrderStatus.FAILED, unknown=False, reason=f"{code}: {reason}")
         case Absent():
-            if order.status is not OrderStatus.PENDING_PLACEMENT or order.filled > ZERO:
-                return order
-            return replace(order, status=OrderStatus.FAILED, unknown=False, reason="never reached the venue")
+            return _absent(order)
         case Lost(reason):
             return order if order.status in TERMINAL else replace(order, unknown=True, reason=reason)
         case Matched(fill):

@@ -44,18 +44,39 @@ def plan(
     places: list[Desired] = []
     for slot in sorted(wanted.keys() | slots.keys()):
         quote, orders = wanted.get(slot), slots.get(slot, [])
-        wrong = [order for order in orders if quote is None or _must_go(order, quote, by_outcome[slot[0]], config)]
+        wrong = orders if quote is None else _wrong(orders, quote, by_outcome[slot[0]], config)
         cancels += [order.spec.client_order_id for order in wrong if not order.cancelling and not order.unknown]
         if quote is not None and not wrong and not any(order.unknown or order.cancelling for order in orders):
             places += _top_up(quote, orders, by_outcome[slot[0]], naked.get(slot[0], ZERO), config)
     return Plan(tuple(cancels), tuple(places))
 
 
-def _must_go(order: Order, quote: Desired, instrument: Instrument, config: TradingConfig) -> bool:
-    if order.spec.price > quote.price or order.remaining > quote.size:
-        return True
+def _wrong(orders: Sequence[Order], quote: Desired, instrument: Instrument, config: TradingConfig) -> list[Order]:
+    """The orders of a slot that must go: mispriced ones, and the youngest of those that are too much together."""
+    wrong = [order for order in orders if _mispriced(order, quote, instrument, config)]
+    total = ZERO
+    for order in orders:
+        if order not in wrong:
+            total += order.remaining
+            if total > _tolerated(quote, config):
+                wrong.append(order)
+                total -= order.remaining
+    return wrong
+
+
+def _tolerated(quote: Desired, config: TradingConfig) -> Decimal:
+    """What may rest where ``quote.size`` is wanted: up to a quarter more, inside the bookmaker's limit, keeps its
+    queue place (pricing sheet, section 4.6: "keep while the excess is inside limits")."""
+    if quote.limit is None:
+        return quote.size
+    return max(quote.size, min(quote.size * 5 / 4, quote.limit * quote.odds / config.levels, config.size))
+
+
+def _mispriced(order: Order, quote: Desired, instrument: Instrument, config: TradingConfig) -> bool:
     if order.spec.price == quote.price:
         return False
+    if order.spec.price > quote.price or not instrument.grid.contains(order.spec.price):
+        return True
     return instrument.grid.ticks_between(order.spec.price, quote.price) >= config.improve_ticks
 
 

@@ -7,7 +7,7 @@ do not, an operator decides (design, section 3, "SettlementWorkflow"; pricing sh
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from overround.domain.grading import Settlement, contract_profit, profit
+from overround.domain.grading import Settlement, profit, shown_as
 from overround.domain.messages import FixtureStatus
 from overround.domain.numbers import CENT, ONE, ZERO, round_half_up
 
@@ -103,11 +103,16 @@ def _compare_order(order: OrderResult, word: str | None, waiting: list[str], dis
     if order.value is None:
         waiting.append(f"the venue has not resolved order {order.client_order_id}")
         return
-    expected = {Settlement.WON: ZERO, Settlement.LOST: ONE}.get(Settlement(word)) if word else None
-    if expected is not None and order.value != expected:
+    if word and not _agrees(Settlement(word), order.value):
         disputes.append(
             f"order {order.client_order_id}: outcome {order.outcome_id} {word}, but the venue pays {order.value}"
         )
+
+
+def _agrees(word: Settlement, value: Decimal) -> bool:
+    """May a contract against an outcome that ended as ``word`` pay ``value``? What venues pay on a void is their own
+    rule and may be anything from 0 to 1 (pricing sheet, section 5.7)."""
+    return value == {Settlement.WON: ZERO, Settlement.LOST: ONE}.get(word, value)
 
 
 def _compare_bet(bet: BetPartResult, word: str | None, waiting: list[str], disputes: list[str]) -> None:
@@ -121,7 +126,7 @@ def _book_order(order: OrderResult) -> Booked:
     assert order.value is not None
     sign = ONE if order.action == "buy" else -ONE
     gain = sign * (order.value * order.size - order.cost) - order.fees
-    status = Settlement.WON if order.value == ONE else Settlement.LOST if order.value == ZERO else Settlement.VOID
+    status = _order_status(order.value if order.action == "buy" else ONE - order.value)
     return Booked(
         "order",
         order.client_order_id,
@@ -135,6 +140,10 @@ def _book_order(order: OrderResult) -> Booked:
     )
 
 
+def _order_status(value: Decimal) -> Settlement:
+    return Settlement.WON if value == ONE else Settlement.LOST if value == ZERO else Settlement.VOID
+
+
 def _book_bets(parts: tuple[BetPartResult, ...]) -> list[Booked]:
     """One result per bet; each part's return is rounded to the cent as bookmakers pay it."""
     by_bet: dict[str, list[BetPartResult]] = {}
@@ -146,7 +155,7 @@ def _book_bets(parts: tuple[BetPartResult, ...]) -> list[Booked]:
 def _book_bet(parts: list[BetPartResult]) -> Booked:
     gain = sum((part_profit(part) for part in parts), ZERO)
     words = {part.settlement for part in parts if part.settlement}
-    word = words.pop() if len(words) == 1 else Settlement.VOID
+    word = words.pop() if len(words) == 1 else shown_as(gain)
     first = parts[0]
     return Booked("bet", first.request_id, first.client, first.market_id, first.outcome_id, str(word), None, gain, ZERO)
 
@@ -155,6 +164,3 @@ def part_profit(part: BetPartResult) -> Decimal:
     """Return to the cent, less the stake."""
     exact_gain = profit(Settlement(part.settlement or Settlement.UNDECIDED), "back", part.stake, part.price)
     return round_half_up(exact_gain + part.stake, CENT) - part.stake
-
-
-__all__ = ["BetPartResult", "Booked", "FixtureResults", "OrderResult", "Verdict", "contract_profit", "verdict"]
