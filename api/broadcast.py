@@ -7,9 +7,9 @@ import asyncio
 from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy import BigInteger, Text, cast, func, select, tuple_
+from sqlalchemy import BigInteger, Text, bindparam, cast, func, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from overround.ledger.events import PRIVATE
 from overround.ledger.tables import events
@@ -18,6 +18,24 @@ BATCH = 1000
 QUEUE = 2000
 RETRY_SECONDS = 1.0
 HORIZON = cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
+NEXT = (
+    select(
+        events.c.xid,
+        events.c.event_id,
+        events.c.channel,
+        events.c.event,
+        events.c.client,
+        cast(events.c.payload, Text).label("payload"),
+        cast(events.c.old, Text).label("old"),
+    )
+    .where(
+        tuple_(events.c.xid, events.c.event_id)
+        > tuple_(bindparam("xid", type_=BigInteger), bindparam("event_id", type_=BigInteger)),
+        events.c.xid < HORIZON,
+    )
+    .order_by(events.c.xid, events.c.event_id)
+    .limit(BATCH)
+)
 log = structlog.get_logger(__name__)
 
 
@@ -84,33 +102,21 @@ class Hub:
     async def _run(self) -> None:
         while self._subscriptions:
             try:
-                more = await self._deliver()
+                await self._follow()
             except SQLAlchemyError as error:
                 log.warning("cannot read the outbox", error=type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
-                continue
-            if not more:
-                await asyncio.sleep(self._poll_seconds)
 
-    async def _deliver(self) -> bool:
-        """Hand out the next events; returns whether there may be more at once."""
-        place = tuple_(events.c.xid, events.c.event_id)
-        query = (
-            select(
-                events.c.xid,
-                events.c.event_id,
-                events.c.channel,
-                events.c.event,
-                events.c.client,
-                cast(events.c.payload, Text).label("payload"),
-                cast(events.c.old, Text).label("old"),
-            )
-            .where(place > self._cursor, events.c.xid < HORIZON)
-            .order_by(events.c.xid, events.c.event_id)
-            .limit(BATCH)
-        )
+    async def _follow(self) -> None:
+        """Deliver on one connection, kept: fetching one from the pool costs as much as the query."""
         async with self._engine.connect() as connection:
-            rows = (await connection.execute(query)).all()
+            while self._subscriptions:
+                if not await self._deliver(connection):
+                    await asyncio.sleep(self._poll_seconds)
+
+    async def _deliver(self, connection: AsyncConnection) -> bool:
+        """Hand out the next events; returns whether there may be more at once."""
+        rows = (await connection.execute(NEXT, {"xid": self._cursor[0], "event_id": self._cursor[1]})).all()
         for row in rows:
             self._fan_out(row.channel, row.client, frame(row.channel, row.event, row.payload, row.old))
             self._cursor = (row.xid, row.event_id)

@@ -29,6 +29,7 @@ from tests.api import rows
 from tests.api.conftest import Api, running
 
 ALL = list(CHANNELS)
+IMPATIENT = Timing(subscribe=0.3)
 
 
 @dataclass
@@ -40,8 +41,12 @@ class Socket:
     async def say(self, **message: Any) -> None:
         await self.wire.send(json.dumps(message))
 
-    async def hear(self) -> dict[str, Any]:
-        return dict(json.loads(await asyncio.wait_for(self.wire.recv(), 5)))
+    async def hear(self, *, heartbeats: bool = False) -> dict[str, Any]:
+        """The next message; heartbeats are passed over unless asked for."""
+        while True:
+            message = dict(json.loads(await asyncio.wait_for(self.wire.recv(), 10)))
+            if heartbeats or message["type"] != "heartbeat":
+                return message
 
     async def subscribe(self, key: str, channels: list[str] | None = None) -> dict[str, Any]:
         await self.say(type="subscribe", apiKey=key, channels=ALL if channels is None else channels)
@@ -218,7 +223,7 @@ async def test_a_ping_is_answered_before_and_after_subscribing(api: Api) -> None
 
 async def test_heartbeats_come_by_themselves(api: Api, database_url: str) -> None:
     async with running(database_url, timing=Timing(heartbeat=0.05)) as process, opened(process) as socket:
-        assert [await socket.hear() for _ in range(2)] == [{"type": "heartbeat"}] * 2
+        assert [await socket.hear(heartbeats=True) for _ in range(2)] == [{"type": "heartbeat"}] * 2
 
 
 async def test_the_contracts_own_times_are_the_defaults() -> None:
@@ -249,13 +254,13 @@ async def test_a_refused_subscription_is_told_why_and_closed(api: Api, message: 
         assert await socket.closed() == (1008, error)
 
 
-async def test_who_does_not_subscribe_in_time_is_closed(api: Api) -> None:
-    async with opened(api) as socket:
+async def test_who_does_not_subscribe_in_time_is_closed(database_url: str) -> None:
+    async with running(database_url, timing=IMPATIENT) as process, opened(process) as socket:
         assert await socket.closed() == (1008, "No subscription in time")
 
 
-async def test_pings_do_not_buy_time_to_subscribe(api: Api) -> None:
-    async with opened(api) as socket:
+async def test_pings_do_not_buy_time_to_subscribe(database_url: str) -> None:
+    async with running(database_url, timing=IMPATIENT) as process, opened(process) as socket:
         assert 1 < await _pings_until_closed(socket) < 100
 
 
@@ -338,9 +343,7 @@ async def test_a_key_that_dies_ends_its_subscription_at_the_next_heartbeat(api: 
         assert (await socket.subscribe(api.keys["demo"]))["type"] == "subscribed"
         async with api.writing() as connection:
             await connection.execute(update(t.clients).values(active=False))
-        while (message := await socket.hear())["type"] == "heartbeat":
-            pass
-        assert message == {"type": "error", "error": "Invalid API key"}
+        assert await socket.hear() == {"type": "error", "error": "Invalid API key"}
         assert (await socket.closed())[0] == 1008
 
 
@@ -373,3 +376,24 @@ async def _drained(socket: Socket) -> int:
         except ConnectionClosed:
             return count
     raise AssertionError("unreachable")
+
+
+async def test_a_cut_database_connection_loses_no_event_and_no_limit(api: Api) -> None:
+    async with opened(api) as first, opened(api) as second, opened(api) as sixth:
+        held = [opened(api) for _ in range(3)]
+        more = [await connection.__aenter__() for connection in held]
+        for socket in (first, second, *more):
+            assert (await socket.subscribe(api.keys["demo"]))["type"] == "subscribed"
+        async with api.writing() as ledger:
+            await emit(ledger, "orders", "INSERT", "demo", {"orderId": 1})
+            await ledger.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        assert [(await socket.hear())["payload"]["orderId"] for socket in (first, second)] == [1, 1]
+        await second.say(type="unsubscribe")
+        assert (await second.hear())["type"] == "unsubscribed"
+        assert (await second.subscribe(api.keys["demo"]))["type"] == "subscribed"
+        assert (await sixth.subscribe(api.keys["demo"]))["error"] == "Connection limit exceeded"
+        for connection in held:
+            await connection.__aexit__(None, None, None)
