@@ -9,9 +9,12 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from overround.paper.assembly import NAMES, Assembly, Options
 from overround.paper.betfair_stream import RecordingError
@@ -78,11 +81,17 @@ def _obituary(task: asyncio.Task[Any]) -> str:
 
 def main() -> int:
     """The exit code."""
-    settings = Settings()
     try:
+        settings = Settings()
         problem = asyncio.run(serve(settings, options(sys.argv[1:], settings)))
     except PortTaken as error:
         return _complain(f"paper venues: {error}; set OVERROUND_PAPER_PORT", BAD_CONFIGURATION)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        return _complain(f"paper venues: OVERROUND_{str(wrong['loc'][0]).upper()}: {wrong['msg']}", BAD_CONFIGURATION)
+    except sqlite3.DatabaseError as error:
+        folder = settings.state_dir / "paper"
+        return _complain(f"paper venues: {folder} cannot be used: {error}; start with FRESH=1", BAD_CONFIGURATION)
     except (RecordingError, ValueError) as error:
         return _complain(f"paper venues: {error}", BAD_CONFIGURATION)
     return _complain(problem, 1) if problem else 0

@@ -3,7 +3,7 @@
 import bz2
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -37,7 +37,7 @@ def open_recording(path: Path) -> Iterator[IO[bytes]]:
             yield raw
 
 
-def messages(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def messages(path: Path) -> Generator[tuple[int, dict[str, Any]], None, None]:
     """Every market message with its line number, from 1; floats as Decimal. Raises ``RecordingError``."""
     number = 0
     try:

@@ -1,5 +1,6 @@
 """Simulated fixtures as the feed shows them: ids, names, scores by period, clocks and results."""
 
+from collections.abc import Collection
 from random import Random
 from typing import Any
 
@@ -10,10 +11,14 @@ from overround.paper.world import OutcomeResult, PaperFixture, PaperMarket, Pape
 FIRST_NATIVE = 62_000_000
 
 
-def make_fixture(sport: Sport, number: int, rng: Random, start_time: int) -> PaperFixture:
-    """Fixture ``number`` with its one market, not yet priced; ids are built as in the oddspapi sheet, section 4.1."""
+def make_fixture(
+    sport: Sport, number: int, rng: Random, start_time: int, busy: Collection[str] = frozenset()
+) -> PaperFixture:
+    """Fixture ``number`` with its one market, not yet priced, between sides that are not ``busy``; ids are built as in
+    the oddspapi sheet, section 4.1."""
     tournament_id, tournament = rng.choice(sport.tournaments)
-    first, second = rng.sample(sport.sides, 2)
+    free = [side for side in sport.sides if side not in busy]
+    first, second = rng.sample(free if len(free) >= 2 else sport.sides, 2)
     outcomes = [PaperOutcome(outcome_id, name) for outcome_id, name in sport.outcomes]
     market = PaperMarket(sport.market_id, sport.market_name, sport.market_type, sport.period, outcomes)
     fixture_id = f"id{sport.sport_id:02d}{tournament_id:06d}{FIRST_NATIVE + number}"

@@ -105,6 +105,7 @@ class RecordedMarket:
         if self._prices(stream, now_ms):
             topics.add("odds")
         fixture.extra["recordingTime"] = iso(pt)
+        fixture.extra["betDelay"] = str(stream.definition.get("betDelay", 0))
         return topics
 
     def close(self, stream: StreamMarket) -> None:
@@ -163,11 +164,7 @@ class RecordedMarket:
             start_time,
             has_odds=True,
             suspended=True,
-            extra={
-                "recordedMarket": self.scanned.market_id,
-                "recordedType": str(definition.get("marketType", "")),
-                "betDelay": str(definition.get("betDelay", 0)),
-            },
+            extra={"recordedMarket": self.scanned.market_id, "recordedType": str(definition.get("marketType", ""))},
         )
 
     def _sides(self) -> tuple[str, str]:

@@ -84,7 +84,7 @@ def _bound(port: int) -> socket.socket:
     try:
         made.bind((HOST, port))
         made.listen(128)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         made.close()
-        raise PortTaken(f"port {port} cannot be used: {error.strerror}") from None
+        raise PortTaken(f"port {port} cannot be used: {getattr(error, 'strerror', None) or error}") from None
     return made

@@ -117,7 +117,9 @@ class Simulator:
         number, self._next_number = self._next_number, self._next_number + 1
         rng, sport = Random(f"{self.settings.seed}/{number}"), SPORTS[number % len(SPORTS)]
         kick_off, length = self._times(place)
-        fixture = make_fixture(sport, number, rng, round(self.world.clock() + kick_off - self.time))
+        playing = [self._fixture(slot) for slot in self._slots]
+        busy = {side for other in playing for side in (other.participant1, other.participant2)}
+        fixture = make_fixture(sport, number, rng, round(self.world.clock() + kick_off - self.time), busy)
         base, abandoned = rng.randrange(300, 2001, 50), self._abandonment(number, rng)
         slot = Slot(number, fixture.fixture_id, kick_off, length, base, abandoned, new_match(sport, rng))
         self.world.fixtures[fixture.fixture_id] = fixture

@@ -20,6 +20,7 @@ ZERO, ONE, CENT = Decimal(0), Decimal(1), Decimal("0.01")
 BACKGROUND, NOISE, INFORMED, TAPE = HOUSE = ("background", "noise", "informed", "tape")
 """Accounts of the paper world's own people; ``TAPE`` repeats the trades of a recording."""
 FUNDS = Decimal(100_000_000)
+MOST_LISTED = 2000
 
 Fairs = Mapping[str, Mapping[int, float]]
 """Fixture id to outcome id to fair chance, of fixtures that trade now."""
@@ -69,6 +70,7 @@ class Takers:
         self._last: float | None = None
         self._turn = 0
         self._ready: set[str] = set()
+        self._listed: dict[tuple[str, str, int], tuple[str, Outcome]] = {}
         saved: Any = world.store.get("takers", "orders")
         self._orders: int = saved or 0
 
@@ -106,10 +108,13 @@ class Takers:
 
     def spot(self, exchange: str, fixture_id: str, outcome_id: int, fair: float) -> Spot | None:
         """Where an outcome trades on an exchange, None when it is not listed there."""
-        found = self._world.exchanges[exchange].book_of(fixture_id, outcome_id)
+        key = (exchange, fixture_id, outcome_id)
+        found = self._listed.get(key) or self._world.exchanges[exchange].book_of(fixture_id, outcome_id)
         if found is None:
             return None
-        book_id, side = found
+        if len(self._listed) >= MOST_LISTED:
+            self._listed.clear()
+        self._listed[key] = book_id, side = found
         return Spot(exchange, book_id, fair if side == "yes" else 1.0 - fair)
 
     @property

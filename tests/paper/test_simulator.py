@@ -20,7 +20,7 @@ def ten_minutes() -> tuple[Stage, Simulator]:
     """Ten simulated minutes of the default settings."""
     stage = Stage()
     simulator = Simulator(stage.world)
-    stage.run(simulator, 600)
+    stage.run(simulator, 600, step=0.5)
     return stage, simulator
 
 
@@ -65,6 +65,20 @@ def test_one_in_a_dozen_is_abandoned_and_void(ten_minutes: tuple[Stage, Simulato
     assert graded
     for fixture in graded:
         assert set(fixture.markets[0].results.values()) == {"CANCELLED"}
+
+
+def test_a_void_is_seen_within_the_first_five_minutes() -> None:
+    for seed in (1, 2):
+        stage = Stage()
+        stage.run(Simulator(stage.world, SimulatorSettings(seed=seed)), 300, step=1.0)
+        assert any(f.status == 3 for f in stage.world.fixtures.values())
+
+
+def test_nobody_plays_two_matches_at_once(ten_minutes: tuple[Stage, Simulator]) -> None:
+    stage, simulator = ten_minutes
+    current = [stage.world.fixtures[line["fixtureId"]] for line in simulator.status()["fixtures"]]
+    sides = [side for fixture in current for side in (fixture.participant1, fixture.participant2)]
+    assert len(sides) == len(set(sides))
 
 
 def test_one_outcome_wins_and_exchanges_pay_it(ten_minutes: tuple[Stage, Simulator]) -> None:
