@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.sessions import Sessions
 from overround.bookmakers.base import BetReport, BetRequest, BetStatus, Bookmaker, RefusalClass
-from overround.domain.hedging import floor_odds, stake_for
+from overround.domain.hedging import NoFloor, floor_odds, stake_for
 from overround.domain.messages import (
     AwaitBet,
     HedgedOrder,
@@ -30,6 +30,7 @@ from overround.ledger.alarms import clear_alarm, raise_alarm
 from overround.venues import Definitive, Unknown, VenueError
 
 FRESH_MS = 2000
+MAX_ODDS = Decimal(1000)
 UNKNOWN_PROBES = 40
 ARRIVAL_SECONDS = 8.0
 """A bet expires within this after it was sent; only later is "never heard of it" conclusive."""
@@ -102,6 +103,8 @@ class HedgeActivities:
             return Claimed(HedgeStepResult(now, "COVERED"))
         if line is None:
             return Claimed(HedgeStepResult(now, "NO_ACCOUNT", reason="no further bookmaker account"))
+        if _is_crumb(step.order, now.residual, line):
+            return Claimed(HedgeStepResult(now, "DUST", min_stake=line.min_stake))
         if quote is None or quote.outcome_id != _outcome_to_back(step.order, now.residual):
             return Claimed(HedgeStepResult(now, "NO_PRICE", reason="no usable bookmaker price"))
         return await self._size(connection, step, quote, now)
@@ -231,6 +234,11 @@ def _outcome_to_back(order: HedgedOrder, residual: Decimal) -> int | None:
     return order.others[0] if len(order.others) == 1 else None
 
 
+def _is_crumb(order: HedgedOrder, residual: Decimal, line: BookmakerLine) -> bool:
+    """An over-hedge that costs less than the minimum stake to turn round: the pool lends it to the outcome's next hedge."""
+    return residual < ZERO and -residual * order.price < line.min_stake
+
+
 def _floor(step: HedgeStep, residual: Decimal) -> Decimal:
     """The lowest odds accepted: the fill's break-even less this attempt's slippage (pricing sheet, 3.4)."""
     order = step.order
@@ -239,7 +247,10 @@ def _floor(step: HedgeStep, residual: Decimal) -> Decimal:
     fills = [fill for fill in step.fills if fill.fill_id not in step.failed]
     size = sum((fill.size for fill in fills), ZERO)
     fee = sum((fill.fee for fill in fills), ZERO) / size if size else ZERO
-    return floor_odds(order.price, fee, -step.slippage)
+    try:
+        return floor_odds(order.price, fee, -step.slippage)
+    except NoFloor:
+        return MAX_ODDS
 
 
 async def _place(bookmaker: Bookmaker, bet: BetRequest) -> BetReport:

@@ -12,6 +12,7 @@ from overround.domain.messages import OrderEvidence, PlacedItem, PlaceOrders, Pr
 from overround.domain.orders import Evidence, Lost, Order, OrderSpec, Refused
 from overround.exchanges.base import Exchange, OrderRef, PlaceRequest, Prepared
 from overround.ledger import orders as ledger
+from overround.ledger.lookups import instruments_of
 from overround.venues import Definitive, Rejected, Unknown, VenueError
 
 
@@ -33,7 +34,7 @@ class OrderActivities:
         results += [PlacedItem(key, None, blocked=reason) for key, reason in claims.blocked.items()]
         results += await self._send(exchange, [prepared[key] for key in prepared if key in claims.fresh])
         for key, order in claims.found.items():
-            evidence = await _find(exchange, order, request.instruments)
+            evidence = await _find(exchange, _ref(order, request.instruments))
             results.append(PlacedItem(key, evidence, recorded=order.spec))
         return results
 
@@ -61,7 +62,7 @@ class OrderActivities:
         exchange = await self._sessions.exchange(request.owner.account_id)
         evidence: Sequence[Evidence]
         try:
-            evidence = await exchange.cancel([_ref(order, request.instruments) for order in request.orders])
+            evidence = await exchange.cancel(await self._refs(request))
         except VenueError as error:
             evidence = [Lost(str(error))] * len(request.orders)
         return _pair(request.orders, evidence)
@@ -72,7 +73,7 @@ class OrderActivities:
         exchange = await self._sessions.exchange(request.owner.account_id)
         if not exchange.capabilities.expiring_orders or request.expires_at is None:
             return []
-        refs = [_ref(order, request.instruments) for order in request.orders]
+        refs = await self._refs(request)
         evidence: Sequence[Evidence]
         try:
             evidence = await exchange.renew(refs, request.expires_at)
@@ -86,10 +87,9 @@ class OrderActivities:
         """Ask about orders until the venue's answer is conclusive for each; retried by Temporal meanwhile."""
         exchange = await self._sessions.exchange(request.owner.account_id)
         found: list[OrderEvidence] = []
-        for order in request.orders:
-            activity.heartbeat(order.spec.client_order_id)
-            evidence = await _find(exchange, order, request.instruments)
-            found.append(OrderEvidence(order.spec.client_order_id, evidence))
+        for ref in await self._refs(request):
+            activity.heartbeat(ref.client_order_id)
+            found.append(OrderEvidence(ref.client_order_id, await _find(exchange, ref)))
         open_questions = [item for item in found if isinstance(item.evidence, Lost)]
         if open_questions:
             raise ApplicationError(
@@ -97,6 +97,16 @@ class OrderActivities:
                 f"{', '.join(item.client_order_id for item in open_questions)}: {open_questions[0].evidence}"
             )
         return found
+
+    async def _refs(self, request: TouchOrders) -> list[OrderRef]:
+        """Names of the orders; an owner that was started only for late evidence does not hold their instruments."""
+        owner = request.owner
+        known = list(request.instruments)
+        missing = {order.spec.outcome_id for order in request.orders} - {item.outcome_id for item in known}
+        if missing:
+            async with self._database.connect() as connection:
+                known += await instruments_of(connection, owner.exchange, owner.fixture_id, owner.market_id)
+        return [_ref(order, known) for order in request.orders]
 
     @activity.defn(name="load_orders")
     async def load_orders(self, client_order_ids: list[str]) -> list[RecordedOrder]:
@@ -109,7 +119,7 @@ class OrderActivities:
         """Write order states; older versions change nothing."""
         async with self._database.begin() as connection:
             for order in request.orders:
-                await ledger.project(connection, request.owner, order)
+                await ledger.project(connection, request.owner, order, request.version)
 
 
 def _prepare(exchange: Exchange, request: PlaceOrders) -> tuple[dict[str, Prepared], dict[str, Evidence]]:
@@ -149,9 +159,9 @@ def _ref(order: Order, instruments: Sequence[Instrument]) -> OrderRef:
     )
 
 
-async def _find(exchange: Exchange, order: Order, instruments: Sequence[Instrument]) -> Evidence:
+async def _find(exchange: Exchange, ref: OrderRef) -> Evidence:
     try:
-        return await exchange.find(_ref(order, instruments))
+        return await exchange.find(ref)
     except VenueError as error:
         return Lost(str(error))
 

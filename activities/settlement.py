@@ -38,9 +38,10 @@ class SettlementActivities:
         async with self._database.connect() as connection:
             owners = await ledger.owners(connection, fixture_id)
             orders, hedges = await ledger.still_open(connection, fixture_id)
-        for workflow_id in owners:
+            busy = await ledger.hedging(connection, fixture_id)
+        for workflow_id in [*owners, *hedges]:
             await self._signal(workflow_id, "close", "the fixture is over")
-        return Closing(len(orders), len(hedges))
+        return Closing(len(orders), busy)
 
     async def _signal(self, workflow_id: str, signal: str, argument: object) -> None:
         """Signal an execution; one that has finished needs no telling."""

@@ -21,7 +21,7 @@ from overround.ledger import configs as ledger_configs
 from overround.ledger.alarms import raise_alarm
 from overround.ledger.lookups import OrderFacts, find_order
 from workflows.attributes import attributes
-from workflows.names import TRADING
+from workflows.names import TASK_TIMEOUT, TRADING
 
 log = structlog.get_logger(__name__)
 REMEMBERED = 20_000
@@ -71,6 +71,7 @@ class Signals:
             HedgeStart(order),
             id=ids.hedge_workflow(order.client_order_id),
             task_queue=self._queue,
+            task_timeout=TASK_TIMEOUT,
             start_signal="fill",
             start_signal_args=[signal],
             search_attributes=attributes(
@@ -100,6 +101,7 @@ class Signals:
             OrderStart(owner, closing="only to book late evidence"),
             id=workflow_id,
             task_queue=self._queue,
+            task_timeout=TASK_TIMEOUT,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             start_signal="evidence",
             start_signal_args=[items],

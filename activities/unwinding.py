@@ -1,24 +1,23 @@
 """The last resort of a hedge: sell contracts back on the exchange, once, and book what was sold."""
 
-import time
-
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.sessions import Sessions
+from overround.domain.markets import Instrument
 from overround.domain.messages import HedgeTotals, Unwind
-from overround.domain.numbers import ONE, round_down
-from overround.domain.orders import Absent, Lost, OrderStatus
-from overround.exchanges.base import Exchange, OrderRef, PlaceRequest
+from overround.domain.numbers import ZERO, round_down
+from overround.domain.orders import Absent, Fill, Lost, OrderStatus
+from overround.exchanges.base import Exchange, OrderRef, PlaceRequest, Prepared
 from overround.ledger import hedges
 from overround.ledger import tables as t
 from overround.ledger.orders import load, matched_status, moment
-from overround.venues import Rejected, Unknown
+from overround.venues import VenueError
 
-LOOKBACK_MS = 60_000
+LOOKBACK_MS = 5_000
 
 
 class UnwindActivities:
@@ -31,77 +30,94 @@ class UnwindActivities:
     @activity.defn(name="unwind")
     async def unwind(self, request: Unwind) -> HedgeTotals:
         """Place one immediate sell and record its trades; run again, it finds its order and only reads."""
-        exchange = await self._sessions.exchange(request.order.account_id)
-        if await self._claim(request):
-            await self._send(exchange, request)
-        return await self._book(exchange, request)
-
-    async def _claim(self, request: Unwind) -> bool:
-        """Write the sell as PENDING_PLACEMENT; False when an earlier attempt had."""
-        order, instrument = request.order, request.order.instrument
+        instrument = request.order.instrument
         if instrument is None:
             raise ApplicationError("nothing is known of the instrument to sell", non_retryable=True)
+        exchange = await self._sessions.exchange(request.order.account_id)
+        wanted = _wanted(request, instrument)
+        if wanted is None:
+            return await self._totals(request, [])
+        prepared = exchange.prepare(wanted)
+        if await self._claim(request, prepared):
+            await _send(exchange, prepared)
+        ref = OrderRef(
+            request.client_order_id,
+            prepared.venue_order_id,
+            instrument,
+            request.sent_at,
+            None,
+            wanted.size,
+            wanted.price,
+        )
+        return await self._book(exchange, request, ref)
+
+    async def _claim(self, request: Unwind, prepared: Prepared) -> bool:
+        """Write the sell as PENDING_PLACEMENT; False when an earlier attempt had."""
         async with self._database.begin() as connection:
             if await load(connection, [request.client_order_id]):
                 return False
-            parent = (
-                (await connection.execute(select(t.orders).where(t.orders.c.client_order_id == order.client_order_id)))
-                .mappings()
-                .one()
-            )
-            await connection.execute(insert(t.orders).values(_row(request, dict(parent))))
+            query = select(t.orders).where(t.orders.c.client_order_id == request.order.client_order_id)
+            parent = (await connection.execute(query)).mappings().one()
+            await connection.execute(insert(t.orders).values(_row(request, prepared, dict(parent))))
         return True
 
-    async def _send(self, exchange: Exchange, request: Unwind) -> None:
-        instrument = request.order.instrument
-        assert instrument is not None
-        size = round_down(request.size, instrument.size_step)
-        price = instrument.grid.ceil(min(request.min_price, ONE))
-        if size < instrument.min_size or price is None:
-            return
-        wanted = PlaceRequest(
-            request.client_order_id, instrument, "sell", price, size, "ioc", signed_at=int(time.time() * 1000)
-        )
-        try:
-            await exchange.place([exchange.prepare(wanted)])
-        except (Rejected, Unknown) as error:
-            activity.logger.warning("unwind %s: %s", request.client_order_id, error)
-
-    async def _book(self, exchange: Exchange, request: Unwind) -> HedgeTotals:
+    async def _book(self, exchange: Exchange, request: Unwind, ref: OrderRef) -> HedgeTotals:
         """Ask what became of the sell until the venue knows, and record its trades."""
-        order, instrument = request.order, request.order.instrument
-        assert instrument is not None
-        ref = OrderRef(request.client_order_id, None, instrument, int(time.time() * 1000), None, request.size)
         found = await exchange.find(ref)
         if isinstance(found, Lost):
-            raise ApplicationError(f"{order.exchange} does not know yet what became of the sell: {found.reason}")
-        trades = [] if isinstance(found, Absent) else await exchange.fills(int(time.time() * 1000) - LOOKBACK_MS)
-        mine = [
-            trade.fill
-            for trade in trades
-            if not isinstance(found, Absent) and trade.venue_order_id == found.venue_order_id
-        ]
-        sold = sum((fill.size for fill in mine), start=request.size * 0)
+            raise ApplicationError(f"{exchange.name} does not know yet what became of the sell: {found.reason}")
+        if isinstance(found, Absent):
+            return await self._totals(request, [], OrderStatus.FAILED)
+        trades = await exchange.fills(request.sent_at - LOOKBACK_MS)
+        mine = [trade.fill for trade in trades if trade.venue_order_id == found.venue_order_id and not trade.failed]
+        if sum((fill.size for fill in mine), ZERO) < found.filled:
+            raise ApplicationError(f"{exchange.name} has not listed every trade of the sell yet")
+        return await self._totals(request, mine, OrderStatus.CANCELLED, found.venue_order_id)
+
+    async def _totals(
+        self, request: Unwind, sold: list[Fill], status: OrderStatus | None = None, venue_order_id: str | None = None
+    ) -> HedgeTotals:
+        """Record what was sold and where the hedge stands after it."""
+        order = request.order
+        size = sum((fill.size for fill in sold), ZERO)
         async with self._database.begin() as connection:
-            await hedges.record_fills(connection, order.account_id, request.client_order_id, mine, ())
-            await connection.execute(
-                t.orders.update()
-                .where(t.orders.c.client_order_id == request.client_order_id)
-                .values(
-                    status=OrderStatus.FILLED if sold >= request.size else OrderStatus.CANCELLED,
-                    venue_order_id=None if isinstance(found, Absent) else found.venue_order_id,
-                    filled=sold,
-                    remaining=0,
-                    matched_status=matched_status(sold, request.size),
+            if status is not None:
+                await hedges.record_fills(connection, order.account_id, request.client_order_id, sold, ())
+                await connection.execute(
+                    update(t.orders)
+                    .where(t.orders.c.client_order_id == request.client_order_id)
+                    .values(
+                        status=OrderStatus.FILLED if size >= request.size else status,
+                        venue_order_id=func.coalesce(venue_order_id, t.orders.c.venue_order_id),
+                        filled=size,
+                        matched_status=matched_status(size, request.size),
+                        ended_at=func.now(),
+                    )
                 )
-            )
             await hedges.lock(connection, order, request.workflow_id, request.run_id)
             now = await hedges.totals(connection, order)
             await hedges.write_totals(connection, order, request.run_id, now, None)
         return now
 
 
-def _row(request: Unwind, parent: dict[str, object]) -> dict[str, object]:
+def _wanted(request: Unwind, instrument: Instrument) -> PlaceRequest | None:
+    """The sell as the venue takes it; None when it is too small or has no legal price."""
+    size = round_down(request.size, instrument.size_step)
+    price = instrument.grid.ceil(request.min_price)
+    if size < instrument.min_size or price is None:
+        return None
+    return PlaceRequest(request.client_order_id, instrument, "sell", price, size, "ioc", signed_at=request.sent_at)
+
+
+async def _send(exchange: Exchange, prepared: Prepared) -> None:
+    """Send once; what came of it is asked afterwards in any case."""
+    try:
+        await exchange.place([prepared])
+    except VenueError as error:
+        activity.logger.warning("unwind %s: %s", prepared.request.client_order_id, error)
+
+
+def _row(request: Unwind, prepared: Prepared, parent: dict[str, object]) -> dict[str, object]:
     kept = (
         "client",
         "account_id",
@@ -118,9 +134,11 @@ def _row(request: Unwind, parent: dict[str, object]) -> dict[str, object]:
         "workflow_id": request.workflow_id,
         "run_id": request.run_id,
         "action": "sell",
-        "price": request.min_price,
-        "size": request.size,
+        "price": prepared.request.price,
+        "size": prepared.request.size,
         "remaining": 0,
         "status": OrderStatus.PENDING_PLACEMENT,
-        "priced_at": moment(int(time.time() * 1000)),
+        "venue_order_id": prepared.venue_order_id,
+        "payload": prepared.payload,
+        "priced_at": moment(request.sent_at),
     }

@@ -1,5 +1,7 @@
 """The guard: tells owners of orders they lost in a crash, and pulls every quote when nobody is left to own them."""
 
+import time
+
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
@@ -27,6 +29,7 @@ class Guard:
         self._database = database
         self._sessions = sessions
         self._pulled = False
+        self._since = time.monotonic()
 
     async def watch(self, traders: list[Trader]) -> None:
         """Look after lost orders and dead workers."""
@@ -35,7 +38,8 @@ class Guard:
             silence = await age(connection, "worker")
         for workflow_id, client_order_id in lost:
             await self._remind(workflow_id, client_order_id)
-        dead = silence is not None and silence > DEAD_SECONDS
+        watching = time.monotonic() - self._since
+        dead = silence is not None and min(silence, watching) > DEAD_SECONDS
         if dead and not self._pulled:
             await self._pull_everything(traders, silence or 0.0)
         if not dead and self._pulled:

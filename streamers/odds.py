@@ -28,7 +28,7 @@ from overround.ledger.configs import Configs
 from streamers.conflate import Conflator
 from streamers.instruments import InstrumentDesk
 from workflows.attributes import attributes
-from workflows.names import TRADING
+from workflows.names import TASK_TIMEOUT, TRADING
 
 log = structlog.get_logger(__name__)
 RELOAD_SECONDS = 1.0
@@ -225,6 +225,7 @@ class OddsStreamer:
             OrderStart(owner),
             id=workflow_id,
             task_queue=self.queue,
+            task_timeout=TASK_TIMEOUT,
             start_signal="quote",
             start_signal_args=[full],
             static_summary=f"{owner.title} on {owner.exchange}",

@@ -16,7 +16,7 @@ from overround.feed.messages import Fixture
 from overround.ledger import tables as t
 from overround.ledger.fixtures import save_fixture
 from workflows.attributes import attributes
-from workflows.names import TRADING
+from workflows.names import TASK_TIMEOUT, TRADING
 
 
 class ScoreStreamer:
@@ -78,6 +78,7 @@ class ScoreStreamer:
                 SettlementStart(fixture.fixture_id, status),
                 id=ids.settlement_workflow(fixture.fixture_id),
                 task_queue=self._queue,
+                task_timeout=TASK_TIMEOUT,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 static_summary=f"Settle {fixture.participant1} v {fixture.participant2} ({fixture.sport})",

@@ -61,6 +61,7 @@ class HedgeWorkflow:
         self._work = bool(start.fills)
         self._reason = ""
         self._unwound = False
+        self._closing = ""
 
     @workflow.signal
     def fill(self, signal: FillSignal) -> None:
@@ -79,6 +80,12 @@ class HedgeWorkflow:
         """An operator, or the guard, asks for another try now."""
         self._work = True
 
+    @workflow.signal
+    def close(self, reason: str) -> None:
+        """The fixture is over: nothing more can be hedged."""
+        self._closing = reason
+        self._work = True
+
     @workflow.query
     def totals(self) -> HedgeTotals | None:
         """Where the hedge stood after the last step."""
@@ -86,15 +93,15 @@ class HedgeWorkflow:
 
     @workflow.run
     async def run(self, start: HedgeStart) -> None:
-        while True:
-            if not await self._wait():
-                return
+        while await self._wait():
             self._work = False
             await self._cover()
             await self._tell_owner()
             self._describe()
             if workflow.info().is_continue_as_new_suggested() and not self._work:
                 workflow.continue_as_new(self._handover())
+            if self._closing and not self._work:
+                return
 
     async def _wait(self) -> bool:
         """True when there is something to do; False when the hedge is done and nothing came for a while."""
@@ -102,7 +109,7 @@ class HedgeWorkflow:
         try:
             await workflow.wait_condition(lambda: self._work, timeout=pause)
         except TimeoutError:
-            return self._state in ("OPEN", "UNKNOWN")
+            return self._state in ("OPEN", "UNKNOWN") and not self._closing
         return True
 
     # -- covering ---------------------------------------------------------------------------------------------------
@@ -127,7 +134,7 @@ class HedgeWorkflow:
             self._reason = f"{result.refusal or result.outcome}: {result.reason}"
             misses += 1
             attempt += 1
-            if result.outcome == "NO_ACCOUNT" or workflow.time() > deadline:
+            if self._closing or result.outcome == "NO_ACCOUNT" or workflow.time() > deadline:
                 return await self._give_up(result)
             if attempt >= self._order.config.hedge_attempts:
                 attempt, account = 0, account + 1
@@ -180,7 +187,7 @@ class HedgeWorkflow:
     async def _give_up(self, result: HedgeStepResult) -> None:
         """Unwind once; what remains is an open residual."""
         residual = result.totals.residual
-        if residual > ZERO and not self._unwound and self._order.instrument is not None:
+        if residual > ZERO and not self._unwound and not self._closing and self._order.instrument is not None:
             self._unwound = True
             residual = await self._unwind(residual)
         if residual == ZERO:
@@ -197,6 +204,7 @@ class HedgeWorkflow:
             client_order_id(f"{self._chain}/unwind", self._step),
             residual,
             min(floor, ONE - Decimal("0.01")),
+            int(workflow.time() * 1000),
         )
         try:
             totals = await slow(

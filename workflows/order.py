@@ -307,7 +307,9 @@ class OrderWorkflow:
         )
         if changed:
             info = workflow.info()
-            await note("project_orders", ProjectOrders(self._owner, info.workflow_id, info.run_id, changed))
+            await note(
+                "project_orders", ProjectOrders(self._owner, info.workflow_id, info.run_id, changed, self._now())
+            )
             for order in changed:
                 self._projected[order.spec.client_order_id] = order.version
         self._forget_ended()

@@ -129,12 +129,14 @@ class TouchOrders:
 
 @dataclass(frozen=True, slots=True)
 class ProjectOrders:
-    """Order states to write to the ledger; rows with an older version change nothing."""
+    """Order states to write to the ledger as decided at ``version`` (epoch ms of the workflow task); rows written by a
+    later task are left alone."""
 
     owner: Owner
     workflow_id: str
     run_id: str
     orders: tuple[Order, ...]
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,7 @@ class Unwind:
     client_order_id: str
     size: Decimal
     min_price: Decimal
+    sent_at: int
 
 
 @dataclass(frozen=True, slots=True)

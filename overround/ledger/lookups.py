@@ -83,6 +83,19 @@ async def find_order(
     return _facts(row, configs, instrument, others)
 
 
+async def instruments_of(
+    connection: AsyncConnection, exchange: str, fixture_id: str, market_id: int
+) -> list[Instrument]:
+    """The market's instruments as last written down, proved or not."""
+    query = select(t.instruments.c.body).where(
+        t.instruments.c.exchange == exchange,
+        t.instruments.c.fixture_id == fixture_id,
+        t.instruments.c.market_id == market_id,
+        t.instruments.c.body.is_not(None),
+    )
+    return [INSTRUMENT.validate_json(json.dumps(row.body)) for row in await connection.execute(query)]
+
+
 async def forgotten(connection: AsyncConnection, older_than_seconds: float) -> list[tuple[str, str]]:
     """``(workflow_id, client_order_id)`` of orders claimed a while ago and never projected: their owner may have lost
     them in a crash between the claim and the end of its workflow task."""

@@ -143,14 +143,14 @@ def epoch_ms(value: datetime) -> int:
     return round(value.timestamp() * 1000)
 
 
-async def project(connection: AsyncConnection, owner: Owner, order: Order) -> bool:
-    """Write an order's newest state; False when the ledger already holds a newer version."""
+async def project(connection: AsyncConnection, owner: Owner, order: Order, version: int) -> bool:
+    """Write an order's state as decided at ``version``; False when the ledger already holds a later decision."""
     key = order.spec.client_order_id
     query = select(t.orders).where(t.orders.c.client_order_id == key).with_for_update()
     old = (await connection.execute(query)).mappings().one_or_none()
-    if old is None or old["version"] > order.version:
+    if old is None or old["version"] > version:
         return False
-    values = _projection(order, old["matched_at"], old["ended_at"])
+    values = _projection(order, version, old["matched_at"], old["ended_at"])
     new = (
         (
             await connection.execute(
@@ -164,7 +164,9 @@ async def project(connection: AsyncConnection, owner: Owner, order: Order) -> bo
     return True
 
 
-def _projection(order: Order, matched_at: datetime | None, ended_at: datetime | None) -> dict[str, object]:
+def _projection(
+    order: Order, version: int, matched_at: datetime | None, ended_at: datetime | None
+) -> dict[str, object]:
     filled = max(order.filled, order.reported)
     last = max((fill.at for fill in order.fills.values()), default=None)
     over = order.status in TERMINAL
@@ -180,7 +182,7 @@ def _projection(order: Order, matched_at: datetime | None, ended_at: datetime | 
         "matched_at": moment(last) if last is not None else matched_at,
         "ended_at": (ended_at or func.now()) if over else None,
         "updated_at": func.now(),
-        "version": order.version,
+        "version": version,
     }
 
 
@@ -227,4 +229,4 @@ def restore(row: Row[tuple[object, ...]], fills: dict[str, Fill], failed: Sequen
     )
     order = Order(spec, OrderStatus(row.status), row.venue_order_id, fills, tuple(failed))
     reported = max(ZERO, row.filled)
-    return replace(order, reported=reported, unknown=row.unknown, reason=row.reason, version=row.version)
+    return replace(order, reported=reported, unknown=row.unknown, reason=row.reason, version=1)

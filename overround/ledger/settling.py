@@ -100,21 +100,25 @@ async def note_parts(connection: AsyncConnection, words: dict[str, str]) -> None
         await connection.execute(update(t.bet_parts).where(t.bet_parts.c.part_id == part_id).values(settlement=word))
 
 
-async def still_open(
-    connection: AsyncConnection, fixture_id: str
-) -> tuple[list[Row[tuple[str]]], list[Row[tuple[str]]]]:
-    """Workflow ids that still own open orders of the fixture, and of hedges still under way."""
+async def still_open(connection: AsyncConnection, fixture_id: str) -> tuple[list[str], list[str]]:
+    """Workflow ids that still own open orders of the fixture, and of hedges that are not done."""
     orders = await connection.execute(
         select(t.orders.c.workflow_id)
         .where(t.orders.c.fixture_id == fixture_id, t.orders.c.status.in_(list(OPEN)))
         .distinct()
     )
     hedges = await connection.execute(
-        select(t.hedges.c.workflow_id).where(
-            t.hedges.c.fixture_id == fixture_id, t.hedges.c.state.in_(["HEDGING", "UNKNOWN"])
-        )
+        select(t.hedges.c.workflow_id).where(t.hedges.c.fixture_id == fixture_id, t.hedges.c.state != "DONE")
     )
-    return list(orders), list(hedges)
+    return [row.workflow_id for row in orders], [row.workflow_id for row in hedges]
+
+
+async def hedging(connection: AsyncConnection, fixture_id: str) -> int:
+    """Hedges of the fixture with a bet under way or unanswered; an open residual is not under way any more."""
+    query = select(func.count()).where(
+        t.hedges.c.fixture_id == fixture_id, t.hedges.c.state.in_(["HEDGING", "UNKNOWN"])
+    )
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def owners(connection: AsyncConnection, fixture_id: str) -> list[str]:

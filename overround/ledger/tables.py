@@ -46,7 +46,7 @@ def _amount(name: str) -> Column[object]:
 
 
 def _version() -> Column[int]:
-    return Column("version", Integer, nullable=False, server_default=text("0"))
+    return Column("version", BigInteger, nullable=False, server_default=text("0"))
 
 
 clients = Table(

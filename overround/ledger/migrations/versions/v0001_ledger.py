@@ -51,6 +51,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("event_id"),
     )
     op.create_index("events_by_client", "events", ["client", "event_id"], unique=False)
+    op.create_index("events_in_order", "events", ["xid", "event_id"], unique=False)
     op.create_table(
         "fixture_settlements",
         sa.Column("fixture_id", sa.Text(), nullable=False),
@@ -59,7 +60,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("fixture_id"),
     )
     op.create_table(
@@ -92,7 +93,7 @@ def upgrade() -> None:
         sa.Column("emergency", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("system_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("system_reason", sa.Text(), nullable=True),
-        sa.Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("scope"),
     )
     op.create_table(
@@ -117,6 +118,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("exchange", "fixture_id", "market_id", "outcome_id"),
     )
     op.create_index("instruments_by_contract", "instruments", ["exchange", "contract"], unique=False)
+    op.create_table(
+        "rate_windows",
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("subject"),
+        prefixes=["UNLOGGED"],
+    )
     op.create_table(
         "api_keys",
         sa.Column("key_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -246,7 +255,7 @@ def upgrade() -> None:
         sa.Column("matched_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["exchange_accounts.account_id"]),
         sa.ForeignKeyConstraint(["client"], ["clients.client"]),
         sa.PrimaryKeyConstraint("order_id"),
@@ -291,7 +300,7 @@ def upgrade() -> None:
         sa.Column("sent_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("placed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["bookmaker_accounts.account_id"]),
         sa.ForeignKeyConstraint(["client"], ["clients.client"]),
         sa.ForeignKeyConstraint(["client_order_id"], ["orders.client_order_id"]),
@@ -361,7 +370,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(["client"], ["clients.client"]),
         sa.ForeignKeyConstraint(["client_order_id"], ["orders.client_order_id"]),
         sa.PrimaryKeyConstraint("client_order_id"),
@@ -423,6 +432,7 @@ def downgrade() -> None:
     op.drop_table("exchange_accounts")
     op.drop_table("bookmaker_accounts")
     op.drop_table("api_keys")
+    op.drop_table("rate_windows")
     op.drop_index("instruments_by_contract", table_name="instruments")
     op.drop_table("instruments")
     op.drop_table("heartbeats")
@@ -430,6 +440,7 @@ def downgrade() -> None:
     op.drop_index("fixtures_by_start", table_name="fixtures")
     op.drop_table("fixtures")
     op.drop_table("fixture_settlements")
+    op.drop_index("events_in_order", table_name="events")
     op.drop_index("events_by_client", table_name="events")
     op.drop_table("events")
     op.drop_table("clients")
