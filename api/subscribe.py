@@ -11,27 +11,13 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from api.broadcast import Outbox, Subscription
 from api.context import Context, context_of
-from overround.ledger.events import CHANNELS
+from api.messages import Ended, denied, effective_channels, parse
 from overround.ledger.keys import BadKey, KeyOwner
 
 Style = Literal["apiKey", "api_key"]
 POLICY_VIOLATION = 1008
 CLOSE_SECONDS = 1.0
 _ids = itertools.count(1)
-
-
-class Ended(Exception):
-    """The conversation is over; ``error`` is told to the client first, ``reason`` goes into the close frame."""
-
-    def __init__(self, reason: str, *, error: str | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.error = error
-
-
-def denied(text: str) -> Ended:
-    """A subscription refused in the documented words."""
-    return Ended(text, error=text)
 
 
 class Session:
@@ -71,7 +57,7 @@ class Session:
         while True:
             async with asyncio.timeout_at(self._deadline):
                 text = await self._receive()
-            await self._handle(_parse(text))
+            await self._handle(parse(text))
 
     async def _receive(self) -> str:
         try:
@@ -92,7 +78,7 @@ class Session:
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
         self._style = "api_key" if "api_key" in message and "apiKey" not in message else "apiKey"
-        channels = _channels(message)
+        channels = effective_channels(message)
         owner = await self._authenticate(message.get(self._style))
         await self._drop()
         self._place = await self._context.slots.take(owner.key_id)
@@ -173,27 +159,6 @@ def _raise_unexpected(results: list[Any]) -> None:
     for result in results:
         if not isinstance(result, expected):
             raise result
-
-
-def _parse(text: str) -> dict[str, Any]:
-    try:
-        message = json.loads(text)
-    except (ValueError, RecursionError):
-        raise denied("Invalid message") from None
-    if not isinstance(message, dict):
-        raise denied("Invalid message")
-    return message
-
-
-def _channels(message: dict[str, Any]) -> list[str]:
-    """The effective channels: those asked for that exist, in our order; all five when none are named."""
-    asked = message.get("channels", list(CHANNELS))
-    if not isinstance(asked, list):
-        raise denied("channels must be a list")
-    effective: list[str] = [channel for channel in CHANNELS if channel in asked]
-    if not effective:
-        raise denied("No known channel")
-    return effective
 
 
 async def subscribe(socket: WebSocket) -> None:
