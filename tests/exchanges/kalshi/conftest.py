@@ -1,13 +1,21 @@
-"""One served paper venue per test."""
+"""One server for the session, a fresh paper venue per test."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.exchanges.kalshi.desk import Bench, open_bench
+from tests.exchanges.kalshi.desk import Bench, Door, open_bench
+from tests.support.serve import serve
+
+
+@pytest.fixture(scope="session")
+async def door() -> AsyncIterator[Door]:
+    shared = Door()
+    async with serve(shared) as shared.url:
+        yield shared
 
 
 @pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    async with open_bench() as opened:
+async def bench(door: Door) -> AsyncIterator[Bench]:
+    async with open_bench(door=door) as opened:
         yield opened

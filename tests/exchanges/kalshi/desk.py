@@ -8,6 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from overround.domain.markets import Instrument
 from overround.domain.orders import Accepted
 from overround.exchanges.base import NativeIds, OrderRef, PlaceRequest, Prepared
@@ -127,10 +129,28 @@ def account(url: str, pem: str = ED25519["test_private_key_pem"], key_id: str = 
     return Account("acc-1", "kalshi", "client-1", endpoints, secrets, {"tier": "prestige", **options})
 
 
+class Door:
+    """One server for many venues: requests go to whichever venue stands behind it now."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.app is not None
+        await self.app(scope, receive, send)
+
+    @asynccontextmanager
+    async def behind(self, app: ASGIApp) -> AsyncIterator[str]:
+        self.app = app
+        yield self.url
+
+
 @asynccontextmanager
 async def open_bench(
-    *, tier: str = "prestige", key: dict[str, str] = ED25519, **venue_options: Any
+    *, tier: str = "prestige", key: dict[str, str] = ED25519, door: Door | None = None, **venue_options: Any
 ) -> AsyncIterator[Bench]:
+    """A fresh venue behind ``door``, or on a server of its own."""
     world = World(Store(None))
     keys = {KEY_ID: (key["public_key_pem"], "maker"), READER: (key["public_key_pem"], "maker")}
     scopes = {READER: frozenset({"read"})}
@@ -141,8 +161,8 @@ async def open_bench(
     venue.list_fixture(hoops)
     pem = key["test_private_key_pem"]
     async with (
-        serve(venue.app) as url,
-        Kalshi(account(url, pem, tier=tier), clock=world.clock, timeout=1.0, silence=0.3) as kalshi,
+        door.behind(venue.app) if door else serve(venue.app) as url,
+        Kalshi(account(url, pem, tier=tier), clock=world.clock, timeout=1.5, silence=0.5) as kalshi,
     ):
         yield Bench(venue, world, url, kalshi, football, hoops)
     world.store.close()

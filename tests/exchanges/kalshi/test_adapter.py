@@ -256,7 +256,7 @@ async def test_renew_of_a_dead_order_is_refused(bench: Bench) -> None:
 
 
 async def test_expired_order_is_seen_expired(bench: Bench) -> None:
-    soon = int(bench.world.clock()) + 1
+    soon = int(bench.world.clock()) + 60
     ref = await bench.placed(expires_at=soon)
     order = bench.world.engine.orders[ref.venue_order_id or ""]
     order.expires_at = int(bench.world.clock()) - 1

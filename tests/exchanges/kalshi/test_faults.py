@@ -1,6 +1,6 @@
 """What the adapter says when the venue lies, hides, breaks off or refuses."""
 
-import asyncio
+import time
 from dataclasses import replace
 
 import httpx
@@ -28,7 +28,7 @@ async def test_lost_placement_is_unknown_and_found_by_our_id(bench: Bench, fault
 
 async def test_late_answer_is_unknown(bench: Bench) -> None:
     prepared = await bench.prepared()
-    bench.world.faults.arm("kalshi", "answer_late", seconds=1.3)
+    bench.world.faults.arm("kalshi", "answer_late", seconds=1.8)
     (result,) = await bench.kalshi.place([prepared])
     assert isinstance(result, Lost)
     assert "in time" in result.reason
@@ -103,7 +103,8 @@ async def test_rate_limit_refuses_and_slows_down() -> None:
 
 
 async def test_basic_tier_holds_ten_creates() -> None:
-    async with open_bench(tier="basic") as bench:
+    stopped = time.time()
+    async with open_bench(tier="basic", clock=lambda: stopped, skew=60.0) as bench:
         raw = bench.account(tier="prestige")
         async with Kalshi(raw) as eager:
             batch = [await bench.prepared("0.40", "1") for _ in range(10)]
@@ -115,7 +116,7 @@ async def test_basic_tier_holds_ten_creates() -> None:
 
 async def test_maintenance_leaves_a_placement_unknown_and_reads_failing(bench: Bench) -> None:
     prepared = await bench.prepared()
-    bench.world.faults.arm("kalshi", "maintenance", seconds=0.3)
+    bench.world.faults.arm("kalshi", "maintenance", seconds=60)
     (result,) = await bench.kalshi.place([prepared])
     assert isinstance(result, Lost)
     with pytest.raises(Unknown):
@@ -123,7 +124,7 @@ async def test_maintenance_leaves_a_placement_unknown_and_reads_failing(bench: B
     async with httpx.AsyncClient(trust_env=False) as client:
         status = (await client.get(f"{bench.url}/trade-api/v2/exchange/status")).json()
     assert (status["exchange_active"], status["trading_active"]) == (False, False)
-    await asyncio.sleep(0.35)
+    bench.venue.closed_until = 0.0
     assert await bench.kalshi.open_orders() == []
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.exchanges.kalshi.desk import ED25519, KEY_ID, RSA, Bench, D, native, open_bench
+from tests.exchanges.kalshi.desk import ED25519, KEY_ID, RSA, Bench, D, Door, native, open_bench
 
 sdk: Any = pytest.importorskip("kalshi_python_async", reason="the official Kalshi SDK is not installed")
 
@@ -19,9 +19,9 @@ def _client(url: str, pem: str) -> Any:
 
 
 @pytest.fixture(params=[RSA, ED25519], ids=["rsa", "ed25519"])
-async def pair(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Bench, Any]]:
+async def pair(request: pytest.FixtureRequest, door: Door) -> AsyncIterator[tuple[Bench, Any]]:
     """A bench and the SDK's client on it, for each kind of key."""
-    async with open_bench(key=request.param) as bench:
+    async with open_bench(key=request.param, door=door) as bench:
         client = _client(bench.url, request.param["test_private_key_pem"])
         yield bench, client
         closing = client.close()

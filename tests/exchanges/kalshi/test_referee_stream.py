@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.exchanges.kalshi.desk import KEY_ID, RSA, Bench, D, native, open_bench
+from tests.exchanges.kalshi.desk import KEY_ID, RSA, Bench, D, Door, native, open_bench
 
 kalshi: Any = pytest.importorskip("kalshi", reason="kalshi-sdk is not installed")
 
 
 @pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    async with open_bench(key=RSA) as opened:
+async def bench(door: Door) -> AsyncIterator[Bench]:
+    async with open_bench(key=RSA, door=door) as opened:
         yield opened
 
 

@@ -81,7 +81,7 @@ async def test_same_fill_by_stream_and_by_reading_has_one_id(bench: Bench) -> No
 
 async def test_fill_before_the_placements_answer(bench: Bench) -> None:
     async with listening(bench.kalshi) as ear:
-        bench.world.faults.arm("kalshi", "fill_first")
+        bench.world.faults.arm("kalshi", "fill_first", seconds=0.4)
         placing = asyncio.create_task(bench.kalshi.place([await bench.prepared("0.40", "10")]))
         heard = await ear.until(lambda heard: bool(fills(heard)))
         early = not placing.done()
@@ -102,7 +102,7 @@ async def test_fill_told_twice_keeps_its_id(bench: Bench) -> None:
 async def test_late_fill_is_on_neither_channel_until_it_comes(bench: Bench) -> None:
     async with listening(bench.kalshi) as ear:
         await bench.placed()
-        bench.world.faults.arm("kalshi", "fill_late", seconds=0.3)
+        bench.world.faults.arm("kalshi", "fill_late", seconds=1.0)
         bench.counterparty("yes", "0.60", "4")
         assert await bench.kalshi.fills(0) == []
         heard = await ear.until(lambda heard: bool(fills(heard)))
@@ -132,7 +132,7 @@ async def test_frozen_stream_is_noticed_and_replaced(bench: Bench) -> None:
 
 async def test_quiet_stream_is_not_taken_for_a_frozen_one(bench: Bench) -> None:
     async with listening(bench.kalshi) as ear:
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(1.2)
         assert len(ear.heard) == 1
 
 
@@ -147,8 +147,11 @@ async def test_unreadable_frame_ends_in_a_gap(bench: Bench) -> None:
 
 async def test_stream_outlives_a_maintenance_window(bench: Bench) -> None:
     async with listening(bench.kalshi) as ear:
-        bench.venue.close_exchange(0.5)
+        bench.venue.close_exchange(60)
         bench.venue.broadcast.cut()
+        await asyncio.sleep(0.5)
+        assert len(gaps(ear.heard)) == 1
+        bench.venue.closed_until = 0.0
         heard = await ear.until(lambda heard: len(gaps(heard)) == 2)
     assert "refused" in gaps(heard)[1].reason
 
