@@ -6,16 +6,24 @@ around the bookmaker's fair value). Anything else is listed with its reason and 
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from rapidfuzz import fuzz
 
-from overround.domain.devig import fair_values
+from overround.domain.books import BadBook, check_book
+from overround.domain.devig import Undefined, fair_values
 from overround.domain.markets import MarketBook
 from overround.domain.numbers import ZERO
+from overround.domain.quotes import SMALL_MARKET
 from overround.exchanges.base import VenueContract, VenueMarket
 
+LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ß": "ss", "æ": "ae", "œ": "oe", "ı": "i", ".": "", "'": "", "’": ""}
+)
+"""Letters that Unicode does not take apart into a base letter and a mark."""
+OTHER_TEAM = frozenset({"women", "womens", "w", "ladies", "ii", "iii", "b", "reserves", "youth", "academy"})
+"""Words that make another team of the same club; so does any word with a digit (U21, 04, 2)."""
 CLUB_WORDS = frozenset({"fc", "cf", "sc", "afc", "bc", "ac", "cd", "the", "esports"})
 DRAWS = frozenset({"draw", "tie", "x", "the draw"})
 SAME = 88
@@ -31,8 +39,9 @@ class Proof:
 
 
 def normalise(name: str) -> str:
-    """Lower-case words without accents, punctuation and club suffixes."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    """Lower-case words without accents, punctuation and club suffixes; empty for a name without letters or digits."""
+    apart = unicodedata.normalize("NFKD", name.lower().translate(LETTERS))  # "F.C." is "fc"
+    plain = "".join(letter for letter in apart if not unicodedata.combining(letter))
     words = "".join(letter if letter.isalnum() else " " for letter in plain).split()
     return " ".join(word for word in words if word not in CLUB_WORDS) or " ".join(words)
 
@@ -63,25 +72,41 @@ def _alike(label: str, name: str) -> float:
     left, right = normalise(label), normalise(name)
     if left in DRAWS or right in DRAWS:
         return 100.0 if left in DRAWS and right in DRAWS else 0.0
+    if not left or not right or _which_team(left) != _which_team(right):
+        return 0.0
     return 100.0 if left == right else float(fuzz.ratio(left, right))
 
 
+def _which_team(name: str) -> frozenset[str]:
+    return frozenset(word for word in name.split() if word in OTHER_TEAM or any(map(str.isdigit, word)))
+
+
 def _priced(market: VenueMarket, book: MarketBook, band: Decimal) -> Proof:
-    fair = fair_values([item.price for item in book.outcomes], winners=book.winners).probabilities
+    book = _without_non_runners(book)
+    try:
+        fair = fair_values(check_book(book, len(book.outcomes)), winners=book.winners).probabilities
+    except BadBook as error:
+        return Proof(False, f"the bookmaker's book is no yardstick: {error}")
+    except Undefined as error:
+        return Proof(False, f"the bookmaker's book has no fair values: {error}")
     checked = 0
     for item, probability in zip(book.outcomes, fair, strict=True):
         mid = _mid(market.contracts.get(item.outcome_id))
         if mid is None:
             continue
         if abs(mid - probability) > band:
-            return Proof(
-                False,
-                f"outcome {item.outcome_id}: the venue trades at {mid}, the bookmaker's fair value is {probability:.3f}",
-            )
+            reason = f"the venue trades at {mid}, the bookmaker's fair value is {probability:.3f}"
+            return Proof(False, f"outcome {item.outcome_id}: {reason}")
         checked += 1
     if not checked:
         return Proof(False, "the venue shows no price to check the mapping against")
     return Proof(True, f"labels agree, {checked} price(s) within {band}")
+
+
+def _without_non_runners(book: MarketBook) -> MarketBook:
+    if len(book.outcomes) <= SMALL_MARKET:
+        return book
+    return replace(book, outcomes=tuple(item for item in book.outcomes if item.active))
 
 
 def _mid(contract: VenueContract | None) -> Decimal | None:

@@ -44,7 +44,7 @@ class RateLimiter:
         """Wait until ``cost`` tokens are free for this class and take them."""
         self._waiting[urgency] += 1
         try:
-            while (pause := self._wait(min(cost, self._burst), urgency)) > 0.0:
+            while (pause := self._wait(min(cost, self._burst), urgency)) > 0.0:  # noqa: ASYNC110 - tokens come with time
                 await asyncio.sleep(pause)
             self._tokens -= min(cost, self._burst)
         finally:

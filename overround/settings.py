@@ -12,7 +12,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="OVERROUND_", env_file=".env", extra="ignore", populate_by_name=True)
 
     state_dir: Path = Path(".state")
-    database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "OVERROUND_DATABASE_URL"))
+    database_url: str = Field("", repr=False, validation_alias=AliasChoices("DATABASE_URL", "OVERROUND_DATABASE_URL"))
     temporal_address: str = Field("", validation_alias=AliasChoices("TEMPORAL_ADDRESS", "OVERROUND_TEMPORAL_ADDRESS"))
     temporal_namespace: str = "default"
     temporal_ui_url: str = ""
