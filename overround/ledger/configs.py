@@ -57,9 +57,10 @@ async def save(
     )
     version = (await connection.execute(query)).scalar_one() + 1
     config = parse_config(body, version=version)
+    plain = orjson.loads(orjson.dumps(body, default=str))
     await connection.execute(
         insert(t.trading_configs).values(
-            client=client, tournament_id=tournament_id, config_version=version, body=body, changed_by=by
+            client=client, tournament_id=tournament_id, config_version=version, body=plain, changed_by=by
         )
     )
     return config

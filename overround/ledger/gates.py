@@ -1,11 +1,19 @@
 """The trading gate: the flags that forbid new quotes, checked in the transaction that claims an order."""
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.ledger import tables as t
 
 GLOBAL = "global"
+
+
+async def hold(connection: AsyncConnection) -> None:
+    """Keep every gate as it is until the transaction ends: a gate closes before or after a claim, never inside it.
+
+    Whoever closes one waits for the claims under way, so that the owners it then tells include theirs.
+    """
+    await connection.execute(text("LOCK TABLE gates IN SHARE MODE"))
 
 
 async def closed_because(connection: AsyncConnection, client: str) -> str | None:

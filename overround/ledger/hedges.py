@@ -205,9 +205,14 @@ async def claim_bet(connection: AsyncConnection, step: HedgeStep, intent: BetInt
 
 
 async def record_report(connection: AsyncConnection, report: BetReport) -> None:
-    """Write the bookmaker's word on a bet: its parts, its exact payout, and what was refused."""
+    """Write the bookmaker's word on a bet: its parts, its exact payout, and what was refused.
+
+    Words may come late and twice: what is final stays final, and an accepted part never vanishes.
+    """
     query = select(t.bets).where(t.bets.c.request_id == report.request_id).with_for_update()
     old = (await connection.execute(query)).mappings().one()
+    if _outdated(report, old["status"], old["placed_stake"]):
+        return
     for part in report.bets:
         values = {
             "bookmaker_bet_id": part.bookmaker_bet_id,
@@ -227,6 +232,11 @@ async def record_report(connection: AsyncConnection, report: BetReport) -> None:
     if report.final and not report.bets:
         await release_dust(connection, report.request_id)
     await _tell(connection, report.request_id, dict(old))
+
+
+def _outdated(report: BetReport, status: str, placed: Decimal) -> bool:
+    stake = sum((part.stake for part in report.bets), ZERO)
+    return (status not in IN_FLIGHT and not report.final) or stake < placed
 
 
 def _reported(report: BetReport, expected: Decimal) -> dict[str, object]:

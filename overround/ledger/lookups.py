@@ -61,10 +61,11 @@ async def find_order(
     client_order_id: str | None,
 ) -> OrderFacts | None:
     """The order of an account under either id; None when the ledger has never heard of it."""
-    query = select(t.orders).where(
-        t.orders.c.account_id == account_id,
-        or_(t.orders.c.client_order_id == client_order_id, t.orders.c.venue_order_id == venue_order_id),
-    )
+    names = ((t.orders.c.client_order_id, client_order_id), (t.orders.c.venue_order_id, venue_order_id))
+    known = [column == name for column, name in names if name is not None]
+    if not known:
+        return None
+    query = select(t.orders).where(t.orders.c.account_id == account_id, or_(*known))
     row = (await connection.execute(query)).first()
     if row is None:
         return None
@@ -102,6 +103,7 @@ async def forgotten(connection: AsyncConnection, older_than_seconds: float) -> l
     rows = await connection.execute(
         select(t.orders.c.workflow_id, t.orders.c.client_order_id).where(
             t.orders.c.status == "PENDING_PLACEMENT",
+            t.orders.c.action == "buy",
             ~t.orders.c.unknown,
             t.orders.c.created_at < _seconds_ago(older_than_seconds),
         )
@@ -114,8 +116,10 @@ def _seconds_ago(seconds: float) -> datetime:
 
 
 async def open_owners(connection: AsyncConnection, client: str | None) -> list[str]:
-    """Workflow ids that own open orders, of one client or of all."""
-    query = select(t.orders.c.workflow_id).where(t.orders.c.status.in_(list(OPEN))).distinct()
+    """Workflow ids that own open orders, of one client or of all; an unwinding sale belongs to a hedge and goes on."""
+    query = (
+        select(t.orders.c.workflow_id).where(t.orders.c.status.in_(list(OPEN)), t.orders.c.action == "buy").distinct()
+    )
     if client is not None:
         query = query.where(t.orders.c.client == client)
     return [row.workflow_id for row in await connection.execute(query)]

@@ -15,7 +15,7 @@ from overround.domain.orders import TERMINAL, Fill, Order, OrderSpec, OrderStatu
 from overround.ledger import tables as t
 from overround.ledger.events import emit, order_payload
 from overround.ledger.exposure import MarketRisk, fixture_risk
-from overround.ledger.gates import closed_because
+from overround.ledger.gates import closed_because, hold
 
 ZERO = Decimal(0)
 
@@ -70,6 +70,7 @@ async def claim(connection: AsyncConnection, request: PlaceOrders, intents: Sequ
 async def _blocked(connection: AsyncConnection, request: PlaceOrders, intents: Sequence[Intent]) -> dict[str, str]:
     if not intents:
         return {}
+    await hold(connection)
     reason = await closed_because(connection, request.owner.client)
     if reason is not None:
         return {intent.spec.client_order_id: f"trading is {reason}" for intent in intents}

@@ -29,7 +29,7 @@ def unseal(secret_key: str, account_id: str, sealed: bytes) -> dict[str, str]:
     """The inverse of ``seal``; raises ``WrongSecretKey``."""
     try:
         plain = _cipher(secret_key).decrypt(sealed[:NONCE], sealed[NONCE:], account_id.encode())
-    except InvalidTag as error:
+    except (InvalidTag, ValueError) as error:
         raise WrongSecretKey(
             f"the credentials of {account_id} were sealed with another OVERROUND_SECRET_KEY"
         ) from error

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import Row, case, func, select, update
+from sqlalchemy import case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -133,6 +133,9 @@ async def book(
     connection: AsyncConnection, fixture_id: str, workflow_id: str, run_id: str, booked: Sequence[Booked]
 ) -> int:
     """Write results that are new or differ from the last revision; how many were written."""
+    await connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 7))"), {"key": f"book/{fixture_id}"}
+    )
     written = 0
     for item in booked:
         written += await _book_one(connection, fixture_id, workflow_id, run_id, item)
@@ -151,8 +154,7 @@ async def _book_one(connection: AsyncConnection, fixture_id: str, workflow_id: s
     if last is not None and (last.status, last.profit) == (item.status, item.profit):
         return 0
     await connection.execute(
-        insert(t.settlements)
-        .values(
+        insert(t.settlements).values(
             client=item.client,
             fixture_id=fixture_id,
             market_id=item.market_id,
@@ -168,7 +170,6 @@ async def _book_one(connection: AsyncConnection, fixture_id: str, workflow_id: s
             run_id=run_id,
             supersedes=None if last is None else last.settlement_id,
         )
-        .on_conflict_do_nothing()
     )
     await (_mark_order if item.subject == "order" else _mark_bet)(connection, item)
     return 1
@@ -212,7 +213,7 @@ async def _mark_bet(connection: AsyncConnection, item: Booked) -> None:
 
 
 async def write_state(connection: AsyncConnection, state: SettlementState) -> None:
-    """Show where a fixture's settlement stands; orders that never filled are marked VOID once it is booked."""
+    """Show where a fixture's settlement stands."""
     values = {"state": state.state, "reason": state.reason, "workflow_id": state.workflow_id, "updated_at": func.now()}
     statement = insert(t.fixture_settlements).values(fixture_id=state.fixture_id, **values)
     await connection.execute(
