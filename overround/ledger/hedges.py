@@ -207,7 +207,7 @@ async def claim_bet(connection: AsyncConnection, step: HedgeStep, intent: BetInt
 async def record_report(connection: AsyncConnection, report: BetReport) -> None:
     """Write the bookmaker's word on a bet: its parts, its exact payout, and what was refused.
 
-    Words may come late and twice: what is final stays final, and an accepted part never vanishes.
+    Words may come late and twice: an accepted part never vanishes, and a lost answer unsays nothing final.
     """
     query = select(t.bets).where(t.bets.c.request_id == report.request_id).with_for_update()
     old = (await connection.execute(query)).mappings().one()
@@ -226,8 +226,9 @@ async def record_report(connection: AsyncConnection, report: BetReport) -> None:
             .values(request_id=report.request_id, part_id=part.bet_id, **values)
             .on_conflict_do_update(index_elements=["request_id", "part_id"], set_=values)
         )
+    expected = old["payout"] or old["stake"] * old["min_price"]
     await connection.execute(
-        update(t.bets).where(t.bets.c.request_id == report.request_id).values(_reported(report, old["payout"]))
+        update(t.bets).where(t.bets.c.request_id == report.request_id).values(_reported(report, expected))
     )
     if report.final and not report.bets:
         await release_dust(connection, report.request_id)
@@ -235,8 +236,10 @@ async def record_report(connection: AsyncConnection, report: BetReport) -> None:
 
 
 def _outdated(report: BetReport, status: str, placed: Decimal) -> bool:
+    if status in IN_FLIGHT:
+        return False
     stake = sum((part.stake for part in report.bets), ZERO)
-    return (status not in IN_FLIGHT and not report.final) or stake < placed
+    return report.status is BetStatus.UNKNOWN or stake < placed or (placed > ZERO and not report.final)
 
 
 def _reported(report: BetReport, expected: Decimal) -> dict[str, object]:
