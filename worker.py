@@ -7,13 +7,11 @@ died is picked up by another within about a second (design, section 3, "Worker s
 import asyncio
 import contextlib
 import os
-import signal
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -29,7 +27,7 @@ from activities.unwinding import UnwindActivities
 from overround.feed.rest import FeedRest
 from overround.ledger.db import connect
 from overround.ledger.heartbeats import beat
-from overround.logs import configure
+from overround.process import announce, main, stop_requested
 from overround.settings import Settings
 from workflows.control import ControlWorkflow
 from workflows.hedge import HedgeWorkflow
@@ -39,6 +37,9 @@ from workflows.reconcile import ReconcileWorkflow
 from workflows.settlement import SettlementWorkflow
 
 log = structlog.get_logger(__name__)
+TASKS_AT_ONCE, CALLS_AT_ONCE = 12, 40
+"""Few at once: under overload tasks wait at the server, where no deadline runs, instead of here, where theirs would
+pass and the same work be done again."""
 WORKFLOWS = [OrderWorkflow, HedgeWorkflow, SettlementWorkflow, ControlWorkflow, ReconcileWorkflow]
 
 
@@ -50,9 +51,7 @@ def runner() -> SandboxedWorkflowRunner:
 
 async def run(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM."""
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop_requested()
     client = await connect_temporal(settings)
     database = connect(settings.database_url, pool=20)
     sessions = Sessions(database, settings.secret_key.get_secret_value())
@@ -69,7 +68,7 @@ async def run(settings: Settings) -> None:
             ],
         )
         async with worker:
-            _ready()
+            announce()
             await _serve(database, stop)
     await sessions.close()
     await database.dispose()
@@ -85,42 +84,24 @@ def build(client: Client, parts: list[object], task_queue: str = TRADING) -> Wor
         workflows=WORKFLOWS,
         activities=activities,
         workflow_runner=runner(),
-        activity_executor=ThreadPoolExecutor(4),
         max_cached_workflows=2000,
+        max_concurrent_workflow_tasks=TASKS_AT_ONCE,
+        max_concurrent_local_activities=CALLS_AT_ONCE,
+        max_concurrent_activities=CALLS_AT_ONCE,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         graceful_shutdown_timeout=timedelta(seconds=5),
     )
 
 
-async def _serve(database: object, stop: asyncio.Event) -> None:
+async def _serve(database: AsyncEngine, stop: asyncio.Event) -> None:
     """Say every second that this worker is alive; the guard pulls quotes when nobody does."""
     while not stop.is_set():
-        with contextlib.suppress(Exception):
-            async with database.begin() as connection:  # type: ignore[attr-defined]
+        with contextlib.suppress(SQLAlchemyError):
+            async with database.begin() as connection:
                 await beat(connection, "worker", {"pid": os.getpid()})
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), 1.0)
 
 
-def _ready() -> None:
-    if file := os.environ.get("OVERROUND_READY_FILE"):
-        Path(file).touch()
-
-
-def main() -> None:
-    """Run, then leave without the interpreter's own shutdown (stack sheet, section 4.2)."""
-    code = 0
-    try:
-        settings = Settings()
-        configure(settings.log_level)
-        asyncio.run(run(settings))
-    except SystemExit as error:
-        print(error.code, file=sys.stderr)
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
 if __name__ == "__main__":
-    main()
+    main("worker", run)

@@ -39,12 +39,12 @@ class ReconcileActivities:
             await note_exchange(
                 connection, start.account_id, "connected", balance=balance.total, available=balance.available
             )
-        findings: list[str] = []
-        for trade in trades:
-            if not await self._known(start.account_id, trade.fill.fill_id) and await self._signals.fill(
-                start.account_id, trade
-            ):
-                findings.append(f"trade {trade.fill.fill_id} was not in the ledger")
+        findings = [
+            f"trade {trade.fill.fill_id} was not in the ledger"
+            for trade in trades
+            if not await self._known(start.account_id, trade.fill.fill_id)
+            and await self._signals.fill(start.account_id, trade)
+        ]
         findings += await self._unexpected(start.account_id, at_venue, before)
         findings += await self._vanished(start.account_id, exchange, at_venue, before)
         return ReconcileReport(len(at_venue), len(before), len(findings), tuple(findings[:20]))

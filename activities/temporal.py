@@ -22,4 +22,4 @@ async def connect_temporal(settings: Settings) -> Client:
                 runtime=runtime,
             )
         await asyncio.sleep(0.1)
-    raise SystemExit(f"Temporal does not answer at {settings.temporal_address} (TEMPORAL_ADDRESS)")
+    raise RuntimeError(f"Temporal does not answer at {settings.temporal_address} (TEMPORAL_ADDRESS)")

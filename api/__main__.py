@@ -1,18 +1,16 @@
 """``python -m api``: serve the API until SIGTERM or SIGINT."""
 
-import os
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import NoReturn
 
 import psycopg
 import uvicorn
 
 from api.app import create_app
+from overround.process import BAD_CONFIGURATION, announce, leave
 from overround.settings import Settings
 
 MAX_MESSAGE = 64 * 1024
@@ -31,29 +29,13 @@ class Server(uvicorn.Server):
             self._ready()
 
 
-def leave(code: int, line: str = "") -> NoReturn:
-    """Say why in one line and end at once (stack sheet, section 4.2, "Exit")."""
-    if line:
-        print(line, file=sys.stderr)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def announce(port: int) -> None:
-    """Make the file the supervisor waits for; it holds the port, which the system chose if the setting was 0."""
-    ready = os.environ.get("OVERROUND_READY_FILE")
-    if ready:
-        Path(ready).write_text(f"{port}\n")
-
-
 def checked() -> Settings:
     """The settings, if the API can run with them."""
     settings = Settings()
     if not settings.database_url:
-        leave(1, "the API needs a database: set DATABASE_URL")
+        leave(BAD_CONFIGURATION, "the API needs a database: set DATABASE_URL")
     if not settings.secret_key.get_secret_value():
-        leave(1, "the API needs the key that peppers API keys: set OVERROUND_SECRET_KEY")
+        leave(BAD_CONFIGURATION, "the API needs the key that peppers API keys: set OVERROUND_SECRET_KEY")
     try:
         psycopg.connect(settings.database_url.replace("+psycopg", "", 1), connect_timeout=10).close()
     except psycopg.Error as error:
@@ -68,7 +50,10 @@ def listen(settings: Settings) -> socket.socket:
         return socket.create_server((settings.api_host, settings.api_port), family=family, backlog=2048)
     except OSError as error:
         where = f"{settings.api_host}:{settings.api_port}"
-        leave(1, f"the API cannot listen on {where} ({error.strerror}): set OVERROUND_API_PORT to a free port")
+        leave(
+            BAD_CONFIGURATION,
+            f"the API cannot listen on {where} ({error.strerror}): set OVERROUND_API_PORT to a free port",
+        )
 
 
 def main() -> NoReturn:
@@ -83,7 +68,7 @@ def main() -> NoReturn:
         timeout_graceful_shutdown=2,
         server_header=False,
     )
-    server = Server(config, partial(announce, listener.getsockname()[1]))
+    server = Server(config, partial(announce, f"{listener.getsockname()[1]}\n"))
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again, for us, once it has stopped in order.
         signal.signal(number, lambda *_: leave(0))

@@ -3,10 +3,7 @@
 import asyncio
 import contextlib
 import os
-import signal
-import sys
 import time
-from pathlib import Path
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,7 +15,7 @@ from activities.temporal import connect_temporal
 from overround.feed.feed import Changes, Feed
 from overround.ledger.db import connect
 from overround.ledger.heartbeats import beat
-from overround.logs import configure
+from overround.process import announce, main, stop_requested
 from overround.settings import Settings
 from streamers.fills import FillStreamer
 from streamers.guard import Guard
@@ -121,9 +118,7 @@ class Streamers:
 
 async def run(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM."""
-    stop, ready = asyncio.Event(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop, ready = stop_requested(), asyncio.Event()
     client = await connect_temporal(settings)
     database = connect(settings.database_url)
     feed = Feed(settings.oddspapi_api_key, settings.oddspapi_rest_url, settings.oddspapi_ws_url)
@@ -131,8 +126,8 @@ async def run(settings: Settings) -> None:
         streamers = Streamers(settings, feed, client, database)
         work = asyncio.create_task(streamers.run(ready))
         await asyncio.wait([work, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
-        if not work.done() and (file := os.environ.get("OVERROUND_READY_FILE")):
-            Path(file).touch()
+        if not work.done():
+            announce()
         await asyncio.wait([work, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
         if work.done():
             work.result()
@@ -142,23 +137,5 @@ async def run(settings: Settings) -> None:
         await streamers.close()
 
 
-def main() -> None:
-    """Run, then leave without the interpreter's own shutdown (stack sheet, section 4.2)."""
-    code = 0
-    try:
-        settings = Settings()
-        configure(settings.log_level)
-        asyncio.run(run(settings))
-    except SystemExit as error:
-        print(error.code, file=sys.stderr)
-        code = 1
-    except Exception as error:
-        log.error("streamers stopped", error=repr(error))
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
 if __name__ == "__main__":
-    main()
+    main("streamers", run)

@@ -66,7 +66,7 @@ async def test_a_taken_port_is_one_line_naming_its_setting(tmp_path: Path, datab
         port = str(holder.getsockname()[1])
         process = await _start(tmp_path, DATABASE_URL=database_url, OVERROUND_SECRET_KEY="k", OVERROUND_API_PORT=port)
         code, lines = await _ends(process)
-    assert code == 1
+    assert code == 78
     assert len(lines) == 1
     assert "OVERROUND_API_PORT" in lines[0]
     assert port in lines[0]
@@ -80,6 +80,6 @@ async def test_what_is_missing_is_named(tmp_path: Path, database_url: str) -> No
         ({"DATABASE_URL": unreachable, "OVERROUND_SECRET_KEY": "k"}, "DATABASE_URL"),
     ):
         code, lines = await _ends(await _start(tmp_path, **env))
-        assert (code, len(lines)) == (1, 1)
+        assert (code, len(lines)) == (78, 1)
         assert setting in lines[0]
         assert "planted" not in lines[0]
