@@ -15,8 +15,10 @@ SELECT
   (SELECT count(*) FROM fills WHERE NOT failed),
   (SELECT count(*) FROM hedges),
   (SELECT count(*) FROM bets WHERE placed_stake > 0),
-  (SELECT coalesce(sum(abs(h.residual) + abs(h.dust)), 0) FROM hedges h JOIN orders o USING (client_order_id)
-     WHERE o.settlement = 'UNDECIDED'),
+  (SELECT coalesce(sum(abs(h.residual)), 0) FROM hedges h JOIN orders o USING (client_order_id)
+     WHERE o.settlement = 'UNDECIDED')
+  + (SELECT coalesce(sum(abs(d.payout)), 0) FROM dust d JOIN orders o USING (client_order_id)
+     WHERE o.settlement = 'UNDECIDED' AND d.claimed_by IS NULL),
   (SELECT coalesce(sum(profit), 0) FROM (SELECT DISTINCT ON (subject, subject_id) profit FROM settlements
      ORDER BY subject, subject_id, revision DESC) latest),
   (SELECT count(*) FROM fixture_settlements WHERE state = 'BOOKED'),

@@ -116,7 +116,9 @@ class Hedge:
             await hedges.pool(connection, self.order, step, payout)
 
 
-def accepted(name: str, *parts: tuple[str, str, str], status: BetStatus = BetStatus.FILLED, final: bool = True) -> BetReport:
+def accepted(
+    name: str, *parts: tuple[str, str, str], status: BetStatus = BetStatus.FILLED, final: bool = True
+) -> BetReport:
     """A report of a bet with parts ``(id, stake, price)``."""
     bets = tuple(PlacedBet(part, f"bk-{part}", D(price), D(stake), "USD", NOW) for part, stake, price in parts)
     return BetReport(name, status, bets, final)
