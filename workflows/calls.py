@@ -16,45 +16,43 @@ T = TypeVar("T")
 FAST_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=100), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=1)
 )
+ATTEMPT = timedelta(seconds=10)
+"""One attempt of a fast call; a venue that needs longer has not answered."""
 SLOW_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=250), backoff_coefficient=1.6, maximum_interval=timedelta(seconds=10)
 )
 
 
-async def fast(name: str, argument: Any, result: type[T], *, seconds: float = 10.0) -> T:
-    """Run ``name`` as a local activity; retried after a crash or a database fault until ``seconds`` have passed."""
+async def fast(name: str, argument: Any, result: type[T], *, seconds: float | None = None) -> T:
+    """Run ``name`` as a local activity, again after a crash or a database fault; for ever unless ``seconds`` bound it."""
     answer: T = await workflow.execute_local_activity(
         name,
         argument,
         result_type=result,
-        start_to_close_timeout=timedelta(seconds=min(seconds, 10.0)),
-        schedule_to_close_timeout=timedelta(seconds=seconds),
+        start_to_close_timeout=ATTEMPT,
+        schedule_to_close_timeout=None if seconds is None else timedelta(seconds=seconds),
         retry_policy=FAST_RETRY,
-        local_retry_threshold=timedelta(seconds=seconds),
+        local_retry_threshold=ATTEMPT,
     )
     return answer
 
 
-async def note(name: str, argument: Any, *, seconds: float = 300.0) -> None:
-    """Run a local activity that only writes down what is already so; retried for minutes: nothing else can do it."""
+async def note(name: str, argument: Any) -> None:
+    """Run a local activity that only writes down what is already so, until it is written."""
     await workflow.execute_local_activity(
-        name,
-        argument,
-        start_to_close_timeout=timedelta(seconds=10),
-        schedule_to_close_timeout=timedelta(seconds=seconds),
-        retry_policy=FAST_RETRY,
-        local_retry_threshold=timedelta(seconds=10),
+        name, argument, start_to_close_timeout=ATTEMPT, retry_policy=FAST_RETRY, local_retry_threshold=ATTEMPT
     )
 
 
-async def slow(name: str, argument: Any, result: type[T], *, summary: str, minutes: float = 60.0) -> T:
-    """Run ``name`` as a regular activity, retried until it answers; ``summary`` is what the operator reads."""
+async def slow(name: str, argument: Any, result: type[T], *, summary: str, minutes: float | None = None) -> T:
+    """Run ``name`` as a regular activity until it answers (or ``minutes`` have passed); ``summary`` is what the operator
+    reads."""
     answer: T = await workflow.execute_activity(
         name,
         argument,
         result_type=result,
         start_to_close_timeout=timedelta(seconds=30),
-        schedule_to_close_timeout=timedelta(minutes=minutes),
+        schedule_to_close_timeout=None if minutes is None else timedelta(minutes=minutes),
         heartbeat_timeout=timedelta(seconds=15),
         retry_policy=SLOW_RETRY,
         summary=summary,

@@ -29,7 +29,7 @@ class ControlWorkflow:
     async def command(self, request: ControlRequest) -> GateResult:
         """Apply a command; answered once the gate is written and a first sweep has told the owners."""
         change = GateChange(self._scope, request.command, request.reason or f"{request.command} by {request.by}")
-        result = await fast("set_gate", change, GateResult, seconds=60)
+        result = await fast("set_gate", change, GateResult)
         self._blocked = result.blocked
         if result.changed:
             self._sweeping = True

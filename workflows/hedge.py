@@ -159,7 +159,7 @@ class HedgeWorkflow:
             account,
         )
         self._odds = None
-        return await fast("hedge_step", step, HedgeStepResult, seconds=120)
+        return await fast("hedge_step", step, HedgeStepResult)
 
     async def _await_bet(self, result: HedgeStepResult) -> None:
         if result.outcome == "UNKNOWN":
@@ -175,12 +175,7 @@ class HedgeWorkflow:
 
     async def _pool(self, residual: Decimal) -> None:
         info = workflow.info()
-        await fast(
-            "pool_dust",
-            PoolDust(self._order, info.workflow_id, info.run_id, self._step, residual),
-            HedgeTotals,
-            seconds=120,
-        )
+        await fast("pool_dust", PoolDust(self._order, info.workflow_id, info.run_id, self._step, residual), HedgeTotals)
 
     # -- when it cannot be covered ----------------------------------------------------------------------------------
 

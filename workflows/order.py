@@ -34,6 +34,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.attributes import STATE
     from workflows.calls import fast, note, slow
 
+PLACE_SECONDS = 10.0
+"""After this a placement or cancel without an answer is unknown, and probed."""
 KEPT_ENDED = 40
 MESSAGES_PER_RUN = 3000
 BLOCKED_PAUSE = timedelta(seconds=5)
@@ -198,7 +200,7 @@ class OrderWorkflow:
             self._book.received_at if self._book else 0,
         )
         try:
-            results = await fast("place_orders", request, list[PlacedItem])
+            results = await fast("place_orders", request, list[PlacedItem], seconds=PLACE_SECONDS)
         except ActivityError as error:
             results = [PlacedItem(spec.client_order_id, Lost(f"placement unresolved: {error.cause}")) for spec in specs]
         for item in results:
@@ -240,7 +242,7 @@ class OrderWorkflow:
             self._orders[key] = lifecycle.begin_cancel(self._orders[key])
         request = self._touch(ids)
         try:
-            results = await fast("cancel_orders", request, list[OrderEvidence])
+            results = await fast("cancel_orders", request, list[OrderEvidence], seconds=PLACE_SECONDS)
         except ActivityError as error:
             results = [OrderEvidence(key, Lost(f"cancel unresolved: {error.cause}")) for key in ids]
         for item in results:
