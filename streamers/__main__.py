@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import time
+from collections.abc import Awaitable, Callable
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,7 +13,9 @@ from temporalio.client import Client
 from activities.sessions import Sessions
 from activities.signals import Signals
 from activities.temporal import connect_temporal
+from overround.feed.events import BadFrame
 from overround.feed.feed import Changes, Feed
+from overround.ledger.alarms import raise_alarm
 from overround.ledger.db import connect
 from overround.ledger.heartbeats import beat
 from overround.process import announce, main, stop_requested
@@ -49,10 +52,11 @@ class Streamers:
 
     async def run(self, ready: asyncio.Event) -> None:
         """Everything, until cancelled."""
-        await self._odds.tick()
-        await self._scores.recover()
+        await self._insist(self._odds.tick)
+        await self._insist(self._scores.recover)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._follow_feed())
+            tasks.create_task(self._follow_odds())
+            tasks.create_task(self._follow_scores())
             tasks.create_task(self._every(TICK, self._odds.tick))
             tasks.create_task(self._every(WATCH, self._watch))
             tasks.create_task(self._every(WATCH, self._follow_accounts))
@@ -66,18 +70,39 @@ class Streamers:
         await self._odds.close()
         await self._sessions.close()
 
-    async def _follow_feed(self) -> None:
+    async def _follow_odds(self) -> None:
+        """Quotes first: nothing else waits in this loop."""
         async for changes in self._feed.changes():
-            await self._take(changes)
+            self._heard_at = time.time()
+            if changes.connection:
+                self._odds.everything()
+            self._odds.changed(changes.markets)
 
-    async def _take(self, changes: Changes) -> None:
-        self._heard_at = time.time()
-        if changes.connection:
-            await self._odds.everything()
-        await self._odds.changed(changes.markets)
-        moved = changes.fixtures | changes.scores
-        await self._scores.changed(moved)
+    async def _follow_scores(self) -> None:
+        async for changes in self._feed.changes():
+            await self._insist(lambda: self._write(changes))  # noqa: B023 - awaited before the next turn
+
+    async def _write(self, changes: Changes) -> None:
+        """Everything here may be repeated."""
+        await self._scores.changed(changes.fixtures | changes.scores)
         await self._scores.settle()
+        for frame in changes.bad_frames:
+            await self._note_bad_frame(frame)
+
+    async def _insist(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Until it is done: a database or Temporal that is away comes back."""
+        while True:
+            try:
+                return await work()
+            except Exception as error:
+                log.error("not written yet, trying again", error=repr(error))
+                await asyncio.sleep(1.0)
+
+    async def _note_bad_frame(self, frame: BadFrame) -> None:
+        """An unreadable frame changed nothing; an operator should know."""
+        message = f"unreadable frame on {frame.channel or 'an unknown channel'}: {frame.reason}"
+        async with self._database.begin() as connection:
+            await raise_alarm(connection, "feed", frame.channel or "feed", message)
 
     async def _watch(self) -> None:
         await self._guard.watch(self._odds.traders)
@@ -106,11 +131,11 @@ class Streamers:
         for key in self._odds.desk.forget(exchange, venue_market):
             log.info("instrument changed", exchange=exchange, fixture=key.fixture_id)
 
-    async def _every(self, seconds: float, work: object) -> None:
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Call ``work`` again and again; a fault is logged and does not end the others."""
         while True:
             try:
-                await work()  # type: ignore[operator]
+                await work()
             except Exception as error:
                 log.error("streamer task failed, going on", task=getattr(work, "__qualname__", ""), error=repr(error))
             await asyncio.sleep(seconds)

@@ -4,6 +4,7 @@ Keeps the latest books in memory, runs the same pure quote function as the workf
 when some desired quote really changes, a pull, or a confirmation that the odds still stand.
 """
 
+import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,6 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.sessions import Sessions
 from overround.domain import ids
 from overround.domain.config import TradingConfig
-from overround.domain.devig import Undefined
 from overround.domain.markets import MarketBook, MarketKey
 from overround.domain.messages import HedgeOdds, OrderStart, Owner, QuoteSignal, Terms
 from overround.domain.numbers import ONE
@@ -32,6 +32,7 @@ from workflows.names import TASK_TIMEOUT, TRADING
 
 log = structlog.get_logger(__name__)
 RELOAD_SECONDS = 1.0
+PROOFS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class OddsStreamer:
     lines: dict[tuple[str, MarketKey], Line] = field(default_factory=dict)
     desk: InstrumentDesk = field(init=False)
     _out: Conflator[str, Outgoing] = field(init=False)
+    _asking: dict[tuple[str, MarketKey], asyncio.Task[None]] = field(default_factory=dict)
+    _proofs: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PROOFS_AT_ONCE))
     _loaded_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -86,11 +89,11 @@ class OddsStreamer:
 
     # -- what changes -----------------------------------------------------------------------------------------------
 
-    async def changed(self, keys: Iterable[MarketKey]) -> None:
+    def changed(self, keys: Iterable[MarketKey]) -> None:
         """Look at markets whose book changed."""
         for key in keys:
             for trader in self.traders:
-                await self._look(trader, key)
+                self._look(trader, key)
 
     async def tick(self) -> None:
         """Reload settings and accounts, pull what went stale, confirm what still stands."""
@@ -98,11 +101,11 @@ class OddsStreamer:
         for account_id, key in list(self.lines):
             trader = next((item for item in self.traders if item.account_id == account_id), None)
             if trader is not None:
-                await self._look(trader, key)
+                self._look(trader, key)
 
-    async def everything(self) -> None:
+    def everything(self) -> None:
         """Look at every market known, after a change of settings or connection."""
-        await self.changed(
+        self.changed(
             {
                 MarketKey(f.fixture_id, m)
                 for f in self.feed.state.fixtures()
@@ -123,11 +126,11 @@ class OddsStreamer:
         traders = [Trader(account, client, exchange, bookmaker_of(client)) for account, client, exchange in accounts]
         if changed or traders != self.traders:
             self.traders = traders
-            await self.everything()
+            self.everything()
 
     # -- one market on one account ----------------------------------------------------------------------------------
 
-    async def _look(self, trader: Trader, key: MarketKey) -> None:
+    def _look(self, trader: Trader, key: MarketKey) -> None:
         fixture = self.feed.state.fixture(key.fixture_id)
         if fixture is None:
             return
@@ -141,7 +144,7 @@ class OddsStreamer:
         line = self.lines.get((trader.account_id, key))
         if line is None and (book.pull is not None or not config.enabled):
             return
-        terms = await self._terms(trader, key, book, config, line)
+        terms = self._terms(trader, key, book, config, line)
         if terms is None:
             return
         if line is None:
@@ -168,21 +171,36 @@ class OddsStreamer:
             return replace(book, pull=f"odds older than {allowed} s")
         return book
 
-    async def _terms(
+    def _terms(
         self, trader: Trader, key: MarketKey, book: MarketBook, config: TradingConfig, line: Line | None
     ) -> Terms | None:
         """Settings and instruments to price with; None while the mapping is not proved."""
         listing = self.desk.known(trader.exchange, key)
         if listing is None and book.pull is None:
-            names = self._names(key)
-            native = self.feed.state.native_ids(key.fixture_id, key.market_id, trader.exchange)
-            try:
-                listing = await self.desk.ask(trader.exchange, trader.account_id, native, names, book, config.band)
-            except Undefined:
-                return None
+            self._ask(trader, key, book, config)
         if listing is None or not listing.instruments:
             return line.terms if line is not None else None
         return Terms(config, listing.instruments)
+
+    def _ask(self, trader: Trader, key: MarketKey, book: MarketBook, config: TradingConfig) -> None:
+        """Have the mapping proved in the background: no venue's slowness delays another market's odds."""
+        if (trader.exchange, key) not in self._asking:
+            task = asyncio.create_task(self._prove(trader, key, book, config))
+            self._asking[(trader.exchange, key)] = task
+            task.add_done_callback(lambda _: self._asking.pop((trader.exchange, key), None))
+
+    async def _prove(self, trader: Trader, key: MarketKey, book: MarketBook, config: TradingConfig) -> None:
+        native = self.feed.state.native_ids(key.fixture_id, key.market_id, trader.exchange)
+        async with self._proofs:
+            try:
+                listing = await self.desk.ask(
+                    trader.exchange, trader.account_id, native, self._names(key), book, config.band
+                )
+            except Exception as error:
+                log.warning("a mapping could not be proved", exchange=trader.exchange, key=str(key), error=repr(error))
+                return
+        if listing.instruments:
+            self._look(trader, key)
 
     def _names(self, key: MarketKey) -> dict[int, str]:
         """Outcome id to what the feed calls it: a participant, a draw, or the catalogue's own name."""
@@ -253,6 +271,10 @@ class OddsStreamer:
         return HedgeOdds(price.price, price.limit, price.changed_at, int(time.time() * 1000))
 
     async def close(self) -> None:
+        """Stop asking and sending."""
+        for task in self._asking.values():
+            task.cancel()
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
         await self._out.close()
 
 
