@@ -1,7 +1,7 @@
 """``overround replay FILE...``: recordings as bookmaker odds through the engine, to settlement from their own results.
 
-Everything runs as in ``overround up``, on a state directory of its own and free ports, with the recordings in place of the
-match simulator.
+Everything runs as in ``overround up``, on a state directory of its own and free ports, with the recordings in place of
+the match simulator. Real servers, feeds and databases that are configured have no part in it.
 """
 
 import os
@@ -14,9 +14,10 @@ from typing import Annotated, Any
 
 import httpx
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from pydantic import SecretStr
 
 from console import config
+from console.bar import Bar
 from console.embedded.process import StartError
 from console.product import Product
 from console.up import Session
@@ -25,7 +26,10 @@ from overround.settings import Settings
 PULL_SECONDS = Decimal("1.0")
 """How long a pull may take from the feed's word to the last cancelled order; alive beyond it counts as a breach."""
 SETTLE_SECONDS = 60.0
+SILENT_SECONDS = 30.0
+"""How long the paper venues may be silent before the playing is given up: a restart takes a few seconds."""
 FREE_PORTS = ("postgres_port", "temporal_port", "temporal_ui_port", "temporal_metrics_port", "api_port", "paper_port")
+NOTHING_REAL = {"database_url": "", "temporal_address": "", "oddspapi_api_key": SecretStr("")}
 
 
 def replay(
@@ -35,22 +39,30 @@ def replay(
     ] = None,
     state: Annotated[Path | None, typer.Option(help="State directory of the playing.")] = None,
 ) -> None:
-    """Play recordings and print what came of them. Exit code 1 when the books do not agree or an order outlived a pull."""
+    """Play recordings, print what came of them. Exit code 1 when the books disagree or an order outlived a pull."""
     settings = config.load()
-    _check_files(files)
     if speed is not None and not speed > 0:
         raise StartError("--speed must be above 0")
+    _check_files(files, speed)
     folder = state or settings.state_dir / "replay"
-    own = settings.model_copy(update={"state_dir": folder, **dict.fromkeys(FREE_PORTS, 0)})
+    own = settings.model_copy(update={"state_dir": folder, **NOTHING_REAL, **dict.fromkeys(FREE_PORTS, 0)})
     session = Replay(own, files, speed)
     session.run()
     raise typer.Exit(session.verdict)
 
 
-def _check_files(files: list[Path]) -> None:
+def _check_files(files: list[Path], speed: float | None) -> None:
+    """Read every recording once: one that cannot be played is refused before anything starts."""
+    from overround.paper.betfair_stream import RecordingError
+    from overround.paper.recording_scan import scan
+
     for file in files:
         if not file.is_file():
             raise StartError(f"{file}: no such file")
+        try:
+            scan(file, speed)
+        except RecordingError as error:
+            raise StartError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +78,16 @@ class ReplayProduct(Product):
 class Replay(Session):
     """One playing. ``verdict`` is the exit code once it ran."""
 
-    def __init__(self, settings: Settings, files: list[Path], speed: float | None) -> None:
-        super().__init__(settings, ReplayProduct(), fresh=True)
+    def __init__(self, settings: Settings, files: list[Path], speed: float | None, bar: Bar | None = None) -> None:
+        self.bar = bar or Bar()
+        super().__init__(settings, ReplayProduct(), fresh=True, live=self.bar)
         os.environ["OVERROUND_PAPER_RECORDING"] = os.pathsep.join(str(file.resolve()) for file in files)
         os.environ["OVERROUND_PAPER_TOKEN"] = secrets.token_hex(8)
         if speed is not None:
             os.environ["OVERROUND_PAPER_SPEED"] = str(speed)
         self.files = files
         self.verdict = 1
+        self._answered = time.monotonic()
 
     def announce(self, seconds: float) -> None:
         self.live.say(f"playing {', '.join(file.name for file in self.files)}; ready after {seconds:.1f} s")
@@ -81,22 +95,28 @@ class Replay(Session):
 
     def follow(self) -> None:
         """Play to the end, wait for the results to be booked, print the summary."""
-        admin = self.facts["paper"]["admin"]
-        columns = (
-            BarColumn(40),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[clock]}"),
-            TextColumn("{task.fields[line]}"),
-        )
-        with Progress(*columns, auto_refresh=False) as bar:
-            task = bar.add_task("", total=1.0, clock="", line="")
-            while not (now := _status(admin))["finished"]:
-                line = self.product.progress(self.facts["databaseUrl"])
-                bar.update(task, completed=now["done"], clock=now["recordingTime"][:19], line=line, refresh=True)
+        self._answered = time.monotonic()
+        with self.bar:
+            while not self._played():
                 self.supervisor.watch(0.5)
-            bar.update(task, completed=1.0, clock=now["recordingTime"][:19], refresh=True)
-        self._await_results()
-        self.verdict = self._summarise(_status(admin))
+            self._await_results()
+        self.verdict = self._summarise(_status(self.facts["paper"]["admin"]))
+
+    def _played(self) -> bool:
+        """Show where the playing is; whether it is at its end."""
+        try:
+            now = _status(self.facts["paper"]["admin"])
+        except StartError:
+            if time.monotonic() - self._answered > SILENT_SECONDS:
+                raise
+            return False
+        self._answered = time.monotonic()
+        clock = f"{now['recordingTime'][:19].replace('T', ' ')} UTC"
+        self.bar.played(now["done"], clock, self._line)
+        return bool(now["finished"])
+
+    def _line(self) -> str:
+        return self.product.progress(self.facts["databaseUrl"])
 
     def _await_results(self) -> None:
         """Until every traded fixture is booked, or for as long as that should take."""
@@ -104,6 +124,7 @@ class Replay(Session):
 
         deadline = time.monotonic() + SETTLE_SECONDS
         while unbooked(self.facts["databaseUrl"]) and time.monotonic() < deadline:
+            self.bar.played(1.0, "played; results are being booked", self._line)
             self.supervisor.watch(0.5)
 
     def _summarise(self, status: dict[str, Any]) -> int:
@@ -114,7 +135,7 @@ class Replay(Session):
         from console.played import summary
 
         played = summary(self.facts["databaseUrl"])
-        alive = _alive(status)
+        alive = beyond_pull(status["suspensions"])
         for market in status["markets"]:
             self.live.say(_market_line(market))
         self.live.say(
@@ -122,20 +143,15 @@ class Replay(Session):
             f"residual {played.residual:.2f} · PnL {played.pnl:+.2f} · settled {played.settled}"
         )
         self.live.say(f"time suspended with any order alive beyond the pull time: {alive:.3f} s")
+        if played.unbooked:
+            self.live.say(f"{played.unbooked} traded fixture(s) without booked results")
         differs = asyncio.run(compare(self.facts["databaseUrl"], self.facts["paper"]["admin"], 15.0))
-        return 1 if differs or alive > 0 or unfinished(played) else 0
+        return 1 if differs or alive > 0 or played.unbooked else 0
 
 
-def unfinished(played: Any) -> bool:
-    """Something was traded and is not settled."""
-    return bool(played.unbooked)
-
-
-def _alive(status: dict[str, Any]) -> Decimal:
-    """Seconds by which the longest-lived order outlived a suspension, beyond the pull time; the playing's wall clock."""
-    longest = max(
-        (Decimal(item["longestAliveMs"]) / 1000 for item in status["suspensions"].values()), default=Decimal(0)
-    )
+def beyond_pull(suspensions: dict[str, dict[str, Any]]) -> Decimal:
+    """Seconds by which the longest-lived order outlived a suspension, beyond the pull time, on the wall clock."""
+    longest = max((Decimal(item["longestAliveMs"]) / 1000 for item in suspensions.values()), default=Decimal(0))
     return max(Decimal(0), longest - PULL_SECONDS)
 
 

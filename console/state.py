@@ -38,9 +38,9 @@ class State:
             ) from None
 
     def clear(self) -> None:
-        """Delete everything but the lock."""
+        """Delete everything but the lock and other state directories inside: a replay may be running in one."""
         for entry in self.folder.iterdir():
-            if entry.name == LOCK:
+            if entry.name == LOCK or (entry / LOCK).exists():
                 continue
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
@@ -49,8 +49,9 @@ class State:
 
     def check_ours(self) -> None:
         """Refuse to clear a directory that no ``up`` has ever used."""
-        foreign = self.folder.exists() and any(self.folder.iterdir()) and not (self.folder / LOCK).exists()
-        if foreign:
+        if not self.folder.exists() or (self.folder / LOCK).exists():
+            return
+        if not all((entry / LOCK).exists() for entry in self.folder.iterdir()):
             raise StartError(f"OVERROUND_STATE_DIR: {self.folder} was not made by overround and will not be cleared")
 
     def port(self, name: str, wanted: int, setting: str, host: str = "127.0.0.1", count: int = 1) -> int:

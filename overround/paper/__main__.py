@@ -34,14 +34,32 @@ def options(arguments: list[str], settings: Settings) -> Options:
     parser.add_argument("--recording", action="append", type=Path, metavar="FILE", help="play this recording")
     parser.add_argument("--speed", type=float, default=env.get("OVERROUND_PAPER_SPEED") or None, help="times real time")
     parser.add_argument("--moves", type=float, default=env.get("OVERROUND_PAPER_MOVES") or 10.0, help="odds a second")
+    parser.add_argument("--fixtures", type=int, default=env.get("OVERROUND_PAPER_FIXTURES") or 16, help="at a time")
+    parser.add_argument("--turn", type=float, default=env.get("OVERROUND_PAPER_TURN") or 17.5, help="s between matches")
+    parser.add_argument(
+        "--pregame", type=float, default=env.get("OVERROUND_PAPER_PREGAME") or 60.0, help="s before a match begins"
+    )
     parser.add_argument("--token", default=env.get("OVERROUND_PAPER_TOKEN", ""), help="names one playing")
     given = parser.parse_args(arguments)
     if given.speed is not None and not given.speed > 0:
         parser.error("--speed (OVERROUND_PAPER_SPEED) must be above 0")
     if not given.moves > 0:
         parser.error("--moves (OVERROUND_PAPER_MOVES) must be above 0")
+    if not given.turn > 0 or not given.pregame > 0:
+        parser.error("--turn (OVERROUND_PAPER_TURN) and --pregame (OVERROUND_PAPER_PREGAME) must be above 0")
+    if not 0 < given.fixtures <= 50:
+        parser.error("--fixtures (OVERROUND_PAPER_FIXTURES) must be from 1 to 50")
     recordings = tuple(given.recording or [Path(name) for name in named])
-    return Options(settings.paper_seed, given.moves, recordings, given.speed, given.token)
+    return Options(
+        seed=settings.paper_seed,
+        moves_per_second=given.moves,
+        fixtures=given.fixtures,
+        turn=given.turn,
+        pregame=given.pregame,
+        recordings=recordings,
+        speed=given.speed,
+        token=given.token,
+    )
 
 
 async def serve(settings: Settings, chosen: Options) -> str:

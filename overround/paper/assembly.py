@@ -30,10 +30,14 @@ NAMES = ("feed", "kalshi", "clob", "gamma", "data", "abp", "admin")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to fill the world: recordings when any are given, else simulated matches."""
+    """How to fill the world: recordings when any are given, else ``fixtures`` simulated matches at a time, one ending
+    every ``turn`` seconds and listed ``pregame`` seconds before it begins."""
 
     seed: int = 1
     moves_per_second: float = 10.0
+    fixtures: int = 16
+    turn: float = 17.5
+    pregame: float = 60.0
     recordings: tuple[Path, ...] = ()
     speed: float | None = None
     token: str = ""
@@ -118,7 +122,14 @@ class Assembly:
                 moves_per_second=options.moves_per_second,
                 token=options.token,
             )
-        simulated = SimulatorSettings(seed=options.seed, moves_per_second=options.moves_per_second, takers=takers)
+        simulated = SimulatorSettings(
+            seed=options.seed,
+            fixtures=options.fixtures,
+            moves_per_second=options.moves_per_second,
+            turn=options.turn,
+            pregame=options.pregame,
+            takers=takers,
+        )
         return Simulator(self.world, simulated)
 
 

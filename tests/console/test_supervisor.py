@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from console.embedded.process import Part, Process, StartError, running
 from console.embedded.supervisor import BACKOFF, Stopped, StopRequests, Supervisor
 from tests.console.dummies import DIES, REFUSES, SERVES, STUBBORN, dummy
+from tests.support.up import until
 
 
 class Leaps:
@@ -35,13 +36,6 @@ def supervisor(said: list[str]) -> Iterator[Supervisor]:
     supervisor = Supervisor(said.append)
     yield supervisor
     supervisor.stop()
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_children_stop_in_reverse_order(supervisor: Supervisor, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from console.embedded.namespace import RETENTION, prepare
 from console.embedded.process import StartError, free_port
 from console.embedded.temporal import TemporalServer, apart, healthy
 from tests.console.naps import Nap
-from tests.console.test_supervisor import until
+from tests.support.up import until
 from workflows.attributes import attributes
 
 

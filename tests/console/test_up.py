@@ -1,15 +1,14 @@
 """``overround up`` as an operator meets it: real Postgres and Temporal, tiny children in place of the product's."""
 
-import json
 import os
 import signal
 import socket
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,78 +17,16 @@ import pytest
 from console.embedded import identity
 from console.embedded.process import running
 from tests.console.dummies import DIES_LAST, NAMES
-from tests.console.test_supervisor import until
+from tests.support import up as support
+from tests.support.up import until
 
-ROOT = Path(__file__).resolve().parents[2]
-PORTS = ("POSTGRES", "TEMPORAL", "TEMPORAL_UI", "TEMPORAL_METRICS", "API", "PAPER")
-ANY_PORT = {f"OVERROUND_{name}_PORT": "0" for name in PORTS}
-
-
-class Up:
-    """One ``up`` in a process group of its own, its output in a file."""
-
-    def __init__(
-        self, state: Path, *arguments: str, env: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
-    ) -> None:
-        self.state = state
-        self.output = state.with_name(f"{state.name}-{time.monotonic_ns()}.out")
-        with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [*prefix, sys.executable, "-m", "tests.console.dummies", *arguments],
-                stdout=output,
-                stderr=output,
-                cwd=state.parent,
-                env={
-                    **os.environ,
-                    "PYTHONPATH": str(ROOT),
-                    **ANY_PORT,
-                    "OVERROUND_STATE_DIR": str(state),
-                    **(env or {}),
-                },
-                process_group=0,
-            )
-
-    @property
-    def text(self) -> str:
-        return self.output.read_text()
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        body: dict[str, Any] = json.loads((self.state / "run.json").read_text())
-        return body
-
-    def ready(self) -> "Up":
-        until(lambda: "is ready" in self.text or self.process.poll() is not None, 30)
-        assert "is ready" in self.text, self.text
-        return self
-
-    def stop(self, number: int = signal.SIGINT) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(30)
-
-    def refused(self) -> str:
-        """It ends by itself, with one line and no traceback; returns that line."""
-        assert self.process.wait(30) == 1
-        assert "Traceback" not in self.text
-        return self.text.strip().splitlines()[-1]
+start = partial(support.start, command=support.DUMMIES)
 
 
 @pytest.fixture
 def stack() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
-
-
-def start(stack: ExitStack, state: Path, *arguments: str, **options: Any) -> Up:
-    up = Up(state, *arguments, **options)
-
-    def end() -> None:
-        if up.process.poll() is None:
-            up.process.send_signal(signal.SIGTERM)
-            up.process.wait(30)
-
-    stack.callback(end)
-    return up
 
 
 def test_ctrl_c_stops_what_it_started_and_the_next_up_continues(stack: ExitStack, tmp_path: Path) -> None:
@@ -170,6 +107,18 @@ def test_fresh_does_not_clear_a_folder_of_somebody_else(stack: ExitStack, tmp_pa
     (precious / "thesis.txt").write_text("years of work")
     assert "OVERROUND_STATE_DIR" in start(stack, precious, "--fresh").refused()
     assert (precious / "thesis.txt").exists()
+
+
+def test_fresh_leaves_a_replay_that_runs_inside_alone_and_one_that_came_first_is_no_stranger(
+    stack: ExitStack, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    replay = start(stack, state / "replay", output=tmp_path / "replay.out").ready()
+    up = start(stack, state, "--fresh").ready()
+    assert up.stop() == 0
+    start(stack, state, "--fresh").ready()
+    assert replay.process.poll() is None
+    assert replay.facts["apiKey"] == "demo-key"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,11 @@ import pytest
 from overround.bookmakers.abp.adapter import Abp
 from overround.exchanges.kalshi import Kalshi
 from overround.exchanges.polymarket.adapter import Polymarket
+from overround.paper.__main__ import options
+from overround.paper.assembly import Assembly
+from overround.paper.credentials import load_credentials
+from overround.paper.store import Store
+from overround.settings import Settings
 from overround.venues import Account, VenueError
 from tests.paper.process import Child, launch, running
 
@@ -119,12 +124,26 @@ def test_a_malformed_recording_is_one_clear_line_and_changes_nothing(tmp_path: P
     assert not (tmp_path / "paper.json").exists()
 
 
-@pytest.mark.parametrize("arguments", [("--speed", "0"), ("--moves", "-1"), ("--speed", "fast"), ("--what",)])
-def test_bad_arguments_are_refused(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+WRONG = ["--speed 0", "--moves -1", "--turn 0", "--pregame -5", "--fixtures 0", "--speed fast", "--what"]
+
+
+@pytest.mark.parametrize("arguments", [words.split() for words in WRONG], ids=WRONG)
+def test_bad_arguments_are_refused(tmp_path: Path, arguments: list[str]) -> None:
     child = launch(tmp_path, *arguments)
     _, words = child.process.communicate(timeout=30)
     assert child.process.returncode == 2
     assert "error:" in words
+
+
+def test_matches_can_be_made_short_and_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERROUND_PAPER_TURN", "2")
+    chosen = options(["--pregame", "5", "--fixtures", "3"], Settings())
+    assert (chosen.turn, chosen.pregame, chosen.fixtures) == (2.0, 5.0, 3)
+    simulator = Assembly(Store(None), load_credentials(tmp_path / "c.json"), chosen).source
+    simulator.step()
+    listed = simulator.world.fixtures.values()
+    assert len(listed) == 3
+    assert min(fixture.start_time for fixture in listed) - time.time() < 15
 
 
 @pytest.mark.parametrize(
