@@ -1,5 +1,6 @@
 """The guard: tells owners of orders they lost in a crash, and pulls every quote when nobody is left to own them."""
 
+import asyncio
 import time
 
 import structlog
@@ -13,7 +14,6 @@ from overround.ledger.alarms import clear_alarm, raise_alarm
 from overround.ledger.heartbeats import age
 from overround.ledger.lookups import forgotten
 from overround.ledger.orders import load
-from overround.venues import VenueError
 from streamers.odds import Trader
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,8 @@ class Guard:
         self._client = client
         self._database = database
         self._sessions = sessions
-        self._pulled = False
+        self._alarmed = False
+        self._pulled: set[str] = set()
         self._since = time.monotonic()
 
     async def watch(self, traders: list[Trader]) -> None:
@@ -36,16 +37,15 @@ class Guard:
         async with self._database.connect() as connection:
             lost = await forgotten(connection, FORGOTTEN_SECONDS)
             silence = await age(connection, "worker")
-        for workflow_id, client_order_id in lost:
-            await self._remind(workflow_id, client_order_id)
         watching = time.monotonic() - self._since
-        dead = silence is not None and min(silence, watching) > DEAD_SECONDS
-        if dead and not self._pulled:
-            await self._pull_everything(traders, silence or 0.0)
-        if not dead and self._pulled:
+        if silence is not None and min(silence, watching) > DEAD_SECONDS:
+            await self._pull_everything(traders, silence)
+        elif self._alarmed:
             async with self._database.begin() as connection:
                 await clear_alarm(connection, "worker", "worker")
-        self._pulled = dead
+            self._alarmed, self._pulled = False, set()
+        for workflow_id, client_order_id in lost:
+            await self._remind(workflow_id, client_order_id)
 
     async def _remind(self, workflow_id: str, client_order_id: str) -> None:
         async with self._database.connect() as connection:
@@ -59,14 +59,22 @@ class Guard:
             log.warning("an order has no living owner", order=client_order_id, workflow=workflow_id)
 
     async def _pull_everything(self, traders: list[Trader], silence: float) -> None:
-        """No worker has said anything for seconds: cancel everything at every venue, and say so."""
+        """No worker has said anything for seconds: cancel everything at every venue until each said yes, and say so."""
+        waiting = [trader.account_id for trader in traders if trader.account_id not in self._pulled]
+        await asyncio.gather(*(self._pull(account_id) for account_id in waiting))
+        if self._alarmed:
+            return
         message = f"no worker for {silence:.0f} s: every resting order is being cancelled"
         log.error(message)
         async with self._database.begin() as connection:
             await raise_alarm(connection, "worker", "worker", message)
-        for trader in traders:
-            try:
-                session = await self._sessions.exchange(trader.account_id)
-                await session.cancel_all()
-            except VenueError as error:
-                log.error("could not cancel", account=trader.account_id, error=str(error))
+        self._alarmed = True
+
+    async def _pull(self, account_id: str) -> None:
+        """Cancel everything of one account; what fails is tried again at the next look and stops no other account."""
+        try:
+            session = await self._sessions.exchange(account_id)
+            await session.cancel_all()
+            self._pulled.add(account_id)
+        except Exception as error:
+            log.error("could not cancel", account=account_id, error=repr(error))

@@ -27,6 +27,16 @@ class Listing:
     venue_market: str = ""
     checked_at: float = 0.0
 
+    @property
+    def venue_markets(self) -> set[str]:
+        """The venue market, and those of its contracts where each has its own (Polymarket conditions)."""
+        return {self.venue_market, *(item.venue_market for item in self.instruments)}
+
+    @property
+    def overdue(self) -> bool:
+        """An unproved mapping that should be asked for again."""
+        return not self.instruments and time.monotonic() - self.checked_at > RETRY_SECONDS
+
 
 class InstrumentDesk:
     """Asks venues for metadata, proves mappings, remembers the answer and writes it to the ledger."""
@@ -39,15 +49,21 @@ class InstrumentDesk:
     def known(self, exchange: str, key: MarketKey) -> Listing | None:
         """The listing, while it may be used; None when it must be asked for (again)."""
         listing = self._listings.get((exchange, key))
-        if listing is None or (not listing.instruments and time.monotonic() - listing.checked_at > RETRY_SECONDS):
-            return None
-        return listing
+        return None if listing is None or listing.overdue else listing
+
+    def overdue(self) -> list[tuple[str, MarketKey]]:
+        """Exchange and market of every unproved mapping that should be asked for again."""
+        return [key for key, listing in self._listings.items() if listing.overdue]
 
     async def ask(
         self, exchange: str, account_id: str, ids: NativeIds, names: dict[int, str], book: MarketBook, band: Decimal
     ) -> Listing:
-        """Read the venue's metadata and prove or refuse the mapping."""
-        listing = await self._ask(account_id, ids, names, book, band)
+        """Read the venue's metadata and prove or refuse the mapping; whatever goes wrong is a refusal."""
+        try:
+            listing = await self._ask(account_id, ids, names, book, band)
+        except Exception as error:
+            log.error("instruments could not be checked", exchange=exchange, key=str(book.key), error=repr(error))
+            listing = Listing((), f"the mapping could not be checked: {type(error).__name__}")
         listing.checked_at = time.monotonic()
         before = self._listings.get((exchange, book.key))
         self._listings[(exchange, book.key)] = listing
@@ -81,7 +97,7 @@ class InstrumentDesk:
         keys = {
             key
             for (name, key), listing in self._listings.items()
-            if name == exchange and listing.venue_market == venue_market
+            if name == exchange and venue_market in listing.venue_markets
         }
         for key in keys:
             del self._listings[(exchange, key)]

@@ -22,11 +22,12 @@ from overround.domain.messages import HedgeOdds, OrderStart, Owner, QuoteSignal,
 from overround.domain.numbers import ONE
 from overround.domain.quotes import Desired, desired_quotes
 from overround.feed.feed import Feed
+from overround.feed.messages import Fixture
 from overround.ledger import configs as ledger_configs
 from overround.ledger.accounts import exchange_accounts
 from overround.ledger.configs import Configs
 from streamers.conflate import Conflator
-from streamers.instruments import InstrumentDesk
+from streamers.instruments import InstrumentDesk, Listing
 from workflows.attributes import attributes
 from workflows.names import TASK_TIMEOUT, TRADING
 
@@ -52,8 +53,8 @@ class Line:
     owner: Owner
     told: tuple[Desired, ...] = ()
     told_at: float = 0.0
-    told_pull: str | None = None
     terms: Terms | None = None
+    sent_terms: Terms | None = None
     started: bool = False
 
 
@@ -96,12 +97,14 @@ class OddsStreamer:
                 self._look(trader, key)
 
     async def tick(self) -> None:
-        """Reload settings and accounts, pull what went stale, confirm what still stands."""
-        await self._reload()
+        """Pull what went stale, confirm what still stands, ask again what was not proved, then reload settings."""
+        by_account = {trader.account_id: trader for trader in self.traders}
         for account_id, key in list(self.lines):
-            trader = next((item for item in self.traders if item.account_id == account_id), None)
-            if trader is not None:
-                self._look(trader, key)
+            if account_id in by_account:
+                self._look(by_account[account_id], key)
+        for exchange, key in self.desk.overdue():
+            self._look_at(exchange, key)
+        await self._reload()
 
     def everything(self) -> None:
         """Look at every market known, after a change of settings or connection."""
@@ -130,39 +133,57 @@ class OddsStreamer:
 
     # -- one market on one account ----------------------------------------------------------------------------------
 
+    def _look_at(self, exchange: str, key: MarketKey) -> None:
+        for trader in self.traders:
+            if trader.exchange == exchange:
+                self._look(trader, key)
+
     def _look(self, trader: Trader, key: MarketKey) -> None:
+        """Price one market and tell its owner; one that is told of already is looked at whatever becomes of it."""
         fixture = self.feed.state.fixture(key.fixture_id)
-        if fixture is None:
-            return
-        config = self.configs.of(trader.client, fixture.tournament_id)
-        market = self.feed.state.catalogue.get(key.market_id)
-        if market is None or not set(market.outcomes) & set(config.outcomes):
-            return
+        line = self.lines.get((trader.account_id, key))
+        over = fixture is None or fixture.over
+        config = self.configs.of(trader.client, _tournament(fixture, line))
         book = self._aged(
             self.feed.state.book(key.fixture_id, key.market_id, trader.bookmaker, self.feed.now_ms()), config
         )
-        line = self.lines.get((trader.account_id, key))
-        if line is None and (book.pull is not None or not config.enabled):
-            return
-        terms = self._terms(trader, key, book, config, line)
+        if line is not None or (not over and self._wanted(key, config, book)):
+            self._price(trader, key, book, config, line)
+        if over:
+            self.lines.pop((trader.account_id, key), None)
+            self.desk.forget_fixture(key.fixture_id)
+
+    def _wanted(self, key: MarketKey, config: TradingConfig, book: MarketBook) -> bool:
+        market = self.feed.state.catalogue.get(key.market_id)
+        traded = market is not None and bool(set(market.outcomes) & set(config.outcomes))
+        return traded and config.enabled and book.pull is None
+
+    def _price(
+        self, trader: Trader, key: MarketKey, book: MarketBook, config: TradingConfig, line: Line | None
+    ) -> None:
+        listing = self._listing(trader, key, book, config)
+        terms = _terms(listing, line, config)
         if terms is None:
             return
-        if line is None:
-            title = f"{fixture.participant1} v {fixture.participant2} · {market.name}"
-            owner = Owner(
-                trader.client,
-                trader.account_id,
-                trader.exchange,
-                key.fixture_id,
-                key.market_id,
-                fixture.tournament_id,
-                title,
-            )
-            line = self.lines[(trader.account_id, key)] = Line(owner)
-        self._tell(line, book, terms)
-        if fixture.over:
-            self.lines.pop((trader.account_id, key))
-            self.desk.forget_fixture(key.fixture_id)
+        if listing is not None and not listing.instruments and book.pull is None:
+            book = replace(book, pull=f"no instrument: {listing.reason}")
+        self._tell(line or self._open(trader, key), book, terms)
+
+    def _open(self, trader: Trader, key: MarketKey) -> Line:
+        fixture, market = self.feed.state.fixture(key.fixture_id), self.feed.state.catalogue[key.market_id]
+        assert fixture is not None
+        title = f"{fixture.participant1} v {fixture.participant2} · {market.name}"
+        owner = Owner(
+            trader.client,
+            trader.account_id,
+            trader.exchange,
+            key.fixture_id,
+            key.market_id,
+            fixture.tournament_id,
+            title,
+        )
+        line = self.lines[(trader.account_id, key)] = Line(owner)
+        return line
 
     def _aged(self, book: MarketBook, config: TradingConfig) -> MarketBook:
         """The book, pulled when its last sign of life is older than the tournament's own limit."""
@@ -171,16 +192,12 @@ class OddsStreamer:
             return replace(book, pull=f"odds older than {allowed} s")
         return book
 
-    def _terms(
-        self, trader: Trader, key: MarketKey, book: MarketBook, config: TradingConfig, line: Line | None
-    ) -> Terms | None:
-        """Settings and instruments to price with; None while the mapping is not proved."""
+    def _listing(self, trader: Trader, key: MarketKey, book: MarketBook, config: TradingConfig) -> Listing | None:
+        """What the desk knows; it is asked when that is nothing and the book could be quoted from."""
         listing = self.desk.known(trader.exchange, key)
         if listing is None and book.pull is None:
             self._ask(trader, key, book, config)
-        if listing is None or not listing.instruments:
-            return line.terms if line is not None else None
-        return Terms(config, listing.instruments)
+        return listing
 
     def _ask(self, trader: Trader, key: MarketKey, book: MarketBook, config: TradingConfig) -> None:
         """Have the mapping proved in the background: no venue's slowness delays another market's odds."""
@@ -193,14 +210,11 @@ class OddsStreamer:
         native = self.feed.state.native_ids(key.fixture_id, key.market_id, trader.exchange)
         async with self._proofs:
             try:
-                listing = await self.desk.ask(
-                    trader.exchange, trader.account_id, native, self._names(key), book, config.band
-                )
+                await self.desk.ask(trader.exchange, trader.account_id, native, self._names(key), book, config.band)
             except Exception as error:
                 log.warning("a mapping could not be proved", exchange=trader.exchange, key=str(key), error=repr(error))
                 return
-        if listing.instruments:
-            self._look(trader, key)
+        self._look_at(trader.exchange, key)
 
     def _names(self, key: MarketKey) -> dict[int, str]:
         """Outcome id to what the feed calls it: a participant, a draw, or the catalogue's own name."""
@@ -217,10 +231,8 @@ class OddsStreamer:
         confirm = bool(desired) and time.monotonic() - line.told_at > terms.config.owner_seconds / 3
         if not (stop or moved or confirm or (line.started and terms != line.terms)):
             return
-        news = terms if terms != line.terms or not line.started else None
-        line.told, line.told_pull, line.told_at = desired, book.pull, time.monotonic()
-        line.terms = terms
-        signal = QuoteSignal(book, int(time.time() * 1000), news)
+        line.told, line.told_at, line.terms = desired, time.monotonic(), terms
+        signal = QuoteSignal(book, int(time.time() * 1000), terms)
         key = ids.order_workflow(line.owner.account_id, line.owner.fixture_id, line.owner.market_id)
         self._out.offer(key, Outgoing(line, signal), urgent=stop)
 
@@ -228,15 +240,17 @@ class OddsStreamer:
         """Signal the owner; the first signal of a market starts it."""
         line, signal = outgoing.line, outgoing.signal
         if line.started:
+            news = signal.terms if signal.terms != line.sent_terms else None
             try:
-                await self.client.get_workflow_handle(workflow_id).signal("quote", signal)
+                await self.client.get_workflow_handle(workflow_id).signal("quote", replace(signal, terms=news))
+                line.sent_terms = signal.terms
                 return
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     raise
         if signal.book.pull is not None:
             return
-        full = QuoteSignal(signal.book, signal.sent_at, signal.terms or line.terms)
+        line.started = True  # a start whose answer is lost may have happened: what comes next must reach it
         owner = line.owner
         await self.client.start_workflow(
             "OrderWorkflow",
@@ -245,7 +259,7 @@ class OddsStreamer:
             task_queue=self.queue,
             task_timeout=TASK_TIMEOUT,
             start_signal="quote",
-            start_signal_args=[full],
+            start_signal_args=[signal],
             static_summary=f"{owner.title} on {owner.exchange}",
             search_attributes=attributes(
                 client=owner.client,
@@ -256,7 +270,7 @@ class OddsStreamer:
                 state="QUIET",
             ),
         )
-        line.started = True
+        line.sent_terms = signal.terms
 
     # -- for the hedger ---------------------------------------------------------------------------------------------
 
@@ -276,6 +290,17 @@ class OddsStreamer:
             task.cancel()
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
         await self._out.close()
+
+
+def _tournament(fixture: Fixture | None, line: Line | None) -> int:
+    return fixture.tournament_id if fixture is not None else line.owner.tournament_id if line is not None else 0
+
+
+def _terms(listing: Listing | None, line: Line | None, config: TradingConfig) -> Terms | None:
+    """Settings and instruments to price with: the proved ones, else those last used; None when there never were any."""
+    if listing is not None and listing.instruments:
+        return Terms(config, listing.instruments)
+    return Terms(config, line.terms.instruments) if line is not None and line.terms is not None else None
 
 
 def bookmaker_of(client: str) -> str:
@@ -299,4 +324,6 @@ def _differs(old: Desired, new: Desired, terms: Terms) -> bool:
     if new.price == old.price:
         return False
     grid = next(item.grid for item in terms.instruments if item.outcome_id == new.outcome_id)
+    if not grid.contains(old.price):
+        return True
     return grid.ticks_between(old.price, new.price) >= terms.config.improve_ticks

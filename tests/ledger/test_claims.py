@@ -16,7 +16,7 @@ from tests.ledger.desk import CLIENT, NOW, claim, owner, request, rows, spec, wr
 
 async def test_a_claim_is_written_before_anything_leaves(ledger: AsyncEngine) -> None:
     claims = await claim(ledger, spec("c1"), spec("c2", outcome=112))
-    assert (claims.fresh, claims.found, claims.blocked) == ({"c1", "c2"}, {}, {})
+    assert claims == orders.Claims(frozenset({"c1", "c2"}), {}, {})
     (first, _) = await rows(ledger, "SELECT * FROM orders ORDER BY order_id")
     assert (first.status, first.size, first.remaining, first.filled) == ("PENDING_PLACEMENT", D(50), D(50), D(0))
     assert (first.workflow_id, first.run_id) == ("orders:kalshi-demo:id1100013200000001:111", "run-1")
