@@ -1,0 +1,146 @@
+"""The guard: owners hear of orders they lost, and nothing rests where nobody is left to own it."""
+
+import time
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.service import RPCError, RPCStatusCode
+
+from overround.domain.messages import RecordedOrder
+from overround.venues import TimedOut
+from streamers.guard import Guard
+from streamers.odds import Trader
+from tests.ledger.desk import CLIENT, claim, rows, spec, write
+from tests.streamers.desk import FakeExchange, FakeSessions, FakeTemporal
+
+OWNER = "orders:kalshi-demo:id1100013200000001:111"
+TRADERS = [Trader(f"{venue}-demo", CLIENT, venue, "vertex") for venue in ("kalshi", "polymarket")]
+
+
+@pytest.fixture
+def temporal() -> FakeTemporal:
+    return FakeTemporal(alive={OWNER})
+
+
+@pytest.fixture
+def venues() -> dict[str, FakeExchange]:
+    return {"kalshi": FakeExchange(), "polymarket": FakeExchange()}
+
+
+@pytest.fixture
+def guard(
+    ledger: AsyncEngine, temporal: FakeTemporal, venues: dict[str, FakeExchange], monkeypatch: pytest.MonkeyPatch
+) -> Guard:
+    """A guard that has been watching for a minute."""
+    made = Guard(temporal, ledger, FakeSessions(**venues))  # type: ignore[arg-type]
+    monkeypatch.setattr(made, "_since", time.monotonic() - 60)
+    return made
+
+
+async def silent(ledger: AsyncEngine, seconds: float) -> None:
+    await write(ledger, "DELETE FROM heartbeats")
+    await write(
+        ledger, "INSERT INTO heartbeats (name, at) VALUES ('worker', now() - make_interval(secs => :s))", s=seconds
+    )
+
+
+async def alarms(ledger: AsyncEngine) -> list[tuple[str, bool]]:
+    found = await rows(ledger, "SELECT kind, cleared_at IS NULL AS open FROM alarms ORDER BY alarm_id")
+    return [(row.kind, row.open) for row in found]
+
+
+def cancelled(venues: dict[str, FakeExchange]) -> list[int]:
+    return [venue.cancelled for venue in venues.values()]
+
+
+async def test_a_silent_worker_has_everything_cancelled_once_and_is_alarmed(
+    guard: Guard, ledger: AsyncEngine, venues: dict[str, FakeExchange]
+) -> None:
+    await silent(ledger, 7)
+    for _ in range(3):
+        await guard.watch(TRADERS)
+    assert cancelled(venues) == [1, 1]
+    assert await alarms(ledger) == [("worker", True)]
+
+
+async def test_a_living_worker_is_left_alone(
+    guard: Guard, ledger: AsyncEngine, venues: dict[str, FakeExchange]
+) -> None:
+    await guard.watch(TRADERS)
+    await silent(ledger, 2)
+    await guard.watch(TRADERS)
+    assert cancelled(venues) == [0, 0]
+    assert await alarms(ledger) == []
+
+
+async def test_a_worker_that_came_back_and_died_again_is_pulled_again(
+    guard: Guard, ledger: AsyncEngine, venues: dict[str, FakeExchange]
+) -> None:
+    for seconds in (7, 0, 7):
+        await silent(ledger, seconds)
+        await guard.watch(TRADERS)
+    assert cancelled(venues) == [2, 2]
+    assert await alarms(ledger) == [("worker", False), ("worker", True)]
+
+
+@pytest.mark.parametrize("error", [TimedOut("kalshi", "not answered in time"), RuntimeError("closed")])
+async def test_a_venue_that_did_not_answer_is_asked_until_it_did(
+    guard: Guard, ledger: AsyncEngine, venues: dict[str, FakeExchange], error: Exception
+) -> None:
+    venues["kalshi"].failures = [error, error]
+    await silent(ledger, 7)
+    await guard.watch(TRADERS)
+    assert cancelled(venues) == [0, 1], "one venue's trouble is not the other's"
+    for _ in range(3):
+        await guard.watch(TRADERS)
+    assert cancelled(venues) == [1, 1]
+
+
+async def test_a_session_that_cannot_be_opened_stops_no_other(
+    guard: Guard, ledger: AsyncEngine, venues: dict[str, FakeExchange]
+) -> None:
+    await silent(ledger, 7)
+    await guard.watch([Trader("novig-demo", CLIENT, "novig", "vertex"), *TRADERS])
+    assert cancelled(venues) == [1, 1]
+
+
+async def test_a_guard_that_just_began_waits_before_it_judges(
+    ledger: AsyncEngine, temporal: FakeTemporal, venues: dict[str, FakeExchange]
+) -> None:
+    await silent(ledger, 600)
+    await Guard(temporal, ledger, FakeSessions(**venues)).watch(TRADERS)  # type: ignore[arg-type]
+    assert cancelled(venues) == [0, 0]
+
+
+async def forgotten(ledger: AsyncEngine) -> None:
+    await claim(ledger, spec("lost"))
+    await write(ledger, "UPDATE orders SET created_at = now() - interval '10 seconds'")
+
+
+async def test_an_owner_is_told_of_an_order_it_lost(guard: Guard, ledger: AsyncEngine, temporal: FakeTemporal) -> None:
+    await forgotten(ledger)
+    await guard.watch(TRADERS)
+    ((workflow, name, items),) = temporal.told
+    assert (workflow, name) == (OWNER, "recorded")
+    assert [type(item) for item in items] == [RecordedOrder]
+    assert items[0].order.spec.client_order_id == "lost"
+
+
+async def test_an_owner_that_is_gone_does_not_stop_the_watch(
+    guard: Guard, ledger: AsyncEngine, temporal: FakeTemporal
+) -> None:
+    await forgotten(ledger)
+    temporal.alive.clear()
+    await guard.watch(TRADERS)
+    assert temporal.told == []
+
+
+async def test_the_pull_does_not_wait_for_temporal(
+    guard: Guard, ledger: AsyncEngine, temporal: FakeTemporal, venues: dict[str, FakeExchange]
+) -> None:
+    await forgotten(ledger)
+    await silent(ledger, 7)
+    temporal.failures = [RPCError("away", RPCStatusCode.UNAVAILABLE, b"")]
+    with pytest.raises(RPCError):
+        await guard.watch(TRADERS)
+    assert cancelled(venues) == [1, 1]
