@@ -3,5 +3,6 @@
 from datetime import timedelta
 
 TRADING = "overround"
-TASK_TIMEOUT = timedelta(seconds=2)
-"""How long a dead worker holds a money workflow (design, section 3, "Worker settings")."""
+TASK_TIMEOUT = timedelta(seconds=5)
+"""How long a dead worker holds a workflow whose task it had begun (others move within the sticky second); also what a
+replay on an overloaded machine must fit into."""

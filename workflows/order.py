@@ -36,8 +36,9 @@ with workflow.unsafe.imports_passed_through():
 
 PLACE_SECONDS = 10.0
 """After this a placement or cancel without an answer is unknown, and probed."""
-KEPT_ENDED = 40
-MESSAGES_PER_RUN = 3000
+KEPT_ENDED = 12
+MESSAGES_PER_RUN = 200
+"""Short runs keep what a new worker must replay small: a long replay could outlast its own task's deadline, for ever."""
 BLOCKED_PAUSE = timedelta(seconds=5)
 
 
