@@ -59,6 +59,9 @@ def _delegate(name: str, summary: str) -> None:
 _delegate("check", "Compare the ledger with the venues' and bookmakers' own books.")
 _delegate("replay", "Play recordings through the engine, to settlement.")
 _delegate("keys", "Create, list and revoke API keys.")
+_delegate("accounts", "Add, list and try exchange and bookmaker accounts.")
+_delegate("trading", "Show and change trading settings while everything runs.")
+_delegate("control", "Pause, stop or resume quoting, for one client or for everybody.")
 
 
 def run() -> NoReturn:
