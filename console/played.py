@@ -34,6 +34,11 @@ def unbooked(database_url: str) -> int:
     return int(_one(database_url, UNBOOKED))
 
 
+def heard(database_url: str) -> bool:
+    """Whether the streamers have heard the feed."""
+    return bool(_one(database_url, "SELECT count(*) FROM heartbeats WHERE name = 'feed'"))
+
+
 def summary(database_url: str) -> Played:
     """The figures of the summary."""
     now = snapshot(database_url)

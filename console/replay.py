@@ -23,8 +23,9 @@ from console.product import Product
 from console.up import Session
 from overround.settings import Settings
 
-PULL_SECONDS = Decimal("1.0")
-"""How long a pull may take from the feed's word to the last cancelled order; alive beyond it counts as a breach."""
+PULL_SECONDS = Decimal("2.0")
+"""How long a pull may take, on a machine busy with everything, from the feed's word to the last cancelled order; alive
+beyond it counts as a breach."""
 SETTLE_SECONDS = 60.0
 SILENT_SECONDS = 30.0
 """How long the paper venues may be silent before the playing is given up: a restart takes a few seconds."""
@@ -83,6 +84,7 @@ class Replay(Session):
         super().__init__(settings, ReplayProduct(), fresh=True, live=self.bar)
         os.environ["OVERROUND_PAPER_RECORDING"] = os.pathsep.join(str(file.resolve()) for file in files)
         os.environ["OVERROUND_PAPER_TOKEN"] = secrets.token_hex(8)
+        os.environ["OVERROUND_PAPER_PAUSED"] = "1"
         if speed is not None:
             os.environ["OVERROUND_PAPER_SPEED"] = str(speed)
         self.files = files
@@ -95,6 +97,7 @@ class Replay(Session):
 
     def follow(self) -> None:
         """Play to the end, wait for the results to be booked, print the summary."""
+        self._await_feed()
         self._answered = time.monotonic()
         with self.bar:
             while not self._played():
@@ -102,10 +105,20 @@ class Replay(Session):
             self._await_results()
         self.verdict = self._summarise(_status(self.facts["paper"]["admin"]))
 
+    def _await_feed(self) -> None:
+        """Until the engine hears the feed: nothing of a short recording may be played to nobody."""
+        from console.played import heard
+
+        deadline = time.monotonic() + SILENT_SECONDS
+        while not heard(self.facts["databaseUrl"]) and time.monotonic() < deadline:
+            self.supervisor.watch(0.2)
+
     def _played(self) -> bool:
-        """Show where the playing is; whether it is at its end."""
+        """Show where the playing is; whether it is at its end. Venues that have just started wait for our word."""
         try:
             now = _status(self.facts["paper"]["admin"])
+            if now["paused"]:
+                _ask("POST", f"{self.facts['paper']['admin']}/pause", {"paused": False})
         except StartError:
             if time.monotonic() - self._answered > SILENT_SECONDS:
                 raise
@@ -164,10 +177,14 @@ def _market_line(market: dict[str, Any]) -> str:
 
 
 def _status(admin: str) -> dict[str, Any]:
+    return _ask("GET", f"{admin}/status")
+
+
+def _ask(method: str, url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     try:
-        answer = httpx.get(f"{admin}/status", timeout=10, trust_env=False)
+        answer = httpx.request(method, url, json=body, timeout=10, trust_env=False)
         answer.raise_for_status()
     except httpx.HTTPError as error:
-        raise StartError(f"the paper venues do not answer at {admin}: {error}") from None
-    body: dict[str, Any] = answer.json()
-    return body
+        raise StartError(f"the paper venues do not answer at {url}: {error}") from None
+    told: dict[str, Any] = answer.json()
+    return told

@@ -40,6 +40,8 @@ def options(arguments: list[str], settings: Settings) -> Options:
         "--pregame", type=float, default=env.get("OVERROUND_PAPER_PREGAME") or 60.0, help="s before a match begins"
     )
     parser.add_argument("--token", default=env.get("OVERROUND_PAPER_TOKEN", ""), help="names one playing")
+    paused = env.get("OVERROUND_PAPER_PAUSED") == "1"
+    parser.add_argument("--paused", action="store_true", default=paused, help="wait for the admin app's word")
     given = parser.parse_args(arguments)
     if given.speed is not None and not given.speed > 0:
         parser.error("--speed (OVERROUND_PAPER_SPEED) must be above 0")
@@ -59,6 +61,7 @@ def options(arguments: list[str], settings: Settings) -> Options:
         recordings=recordings,
         speed=given.speed,
         token=given.token,
+        paused=given.paused,
     )
 
 

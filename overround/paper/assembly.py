@@ -31,7 +31,7 @@ NAMES = ("feed", "kalshi", "clob", "gamma", "data", "abp", "admin")
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to fill the world: recordings when any are given, else ``fixtures`` simulated matches at a time, one ending
-    every ``turn`` seconds and listed ``pregame`` seconds before it begins."""
+    every ``turn`` seconds and listed ``pregame`` seconds before it begins. ``paused``: nothing moves until told to."""
 
     seed: int = 1
     moves_per_second: float = 10.0
@@ -41,6 +41,7 @@ class Options:
     recordings: tuple[Path, ...] = ()
     speed: float | None = None
     token: str = ""
+    paused: bool = False
 
 
 class Assembly:
@@ -58,6 +59,7 @@ class Assembly:
         self.abp = PaperAbp(self.world, {credentials.abp_key: CLIENT}, Rules(seed=options.seed))
         self.feed = PaperFeed(self.world, [credentials.feed_key])
         self.source = self._source(options)
+        self.source.paused = options.paused
         self.admin = Admin(self.world, self.source, self.abp.witness)
 
     def apps(self) -> dict[str, ASGIApp]:
