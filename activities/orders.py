@@ -118,8 +118,7 @@ class OrderActivities:
     async def project_orders(self, request: ProjectOrders) -> None:
         """Write order states; older versions change nothing."""
         async with self._database.begin() as connection:
-            for order in request.orders:
-                await ledger.project(connection, request.owner, order, request.version)
+            await ledger.project_all(connection, request.owner, request.orders, request.version)
 
 
 def _prepare(exchange: Exchange, request: PlaceOrders) -> tuple[dict[str, Prepared], dict[str, Evidence]]:

@@ -34,6 +34,7 @@ class Signals:
         self._client = client
         self._database = database
         self._queue = task_queue
+        self._configs = ledger_configs.Configs(-1, {})
         self._facts: OrderedDict[tuple[str, str], OrderFacts] = OrderedDict()
         self._told: OrderedDict[tuple[str, str, str, bool], None] = OrderedDict()
 
@@ -58,11 +59,19 @@ class Signals:
 
     async def update(self, account_id: str, update: OrderUpdate) -> bool:
         """Tell the venue's view of an order to its owner."""
-        facts = await self.facts(account_id, update.venue_order_id, update.client_order_id)
-        if facts is None or facts.action != "buy":
-            return False
-        await self.evidence(facts, [update.seen])
-        return True
+        return await self.updates(account_id, [update]) > 0
+
+    async def updates(self, account_id: str, updates: Sequence[OrderUpdate]) -> int:
+        """Tell the venue's view of several orders, one signal per owner; how many orders somebody owns."""
+        told: dict[str, tuple[OrderFacts, list[OrderEvidence]]] = {}
+        for update in updates:
+            facts = await self.facts(account_id, update.venue_order_id, update.client_order_id)
+            if facts is not None and facts.action == "buy":
+                _, items = told.setdefault(facts.workflow_id, (facts, []))
+                items.append(OrderEvidence(facts.client_order_id, update.seen))
+        for facts, items in told.values():
+            await self._tell_owner(facts, items)
+        return sum(len(items) for _, items in told.values())
 
     async def hedge(self, order: HedgedOrder, signal: FillSignal) -> None:
         """Signal the order's hedge, starting it if this is its first fill."""
@@ -87,7 +96,9 @@ class Signals:
 
     async def evidence(self, facts: OrderFacts, evidence: Sequence[Evidence]) -> None:
         """Signal the order's owner; one that has finished is started to book the evidence and end."""
-        items = [OrderEvidence(facts.client_order_id, item) for item in evidence]
+        await self._tell_owner(facts, [OrderEvidence(facts.client_order_id, item) for item in evidence])
+
+    async def _tell_owner(self, facts: OrderFacts, items: list[OrderEvidence]) -> None:
         try:
             await self._client.get_workflow_handle(facts.workflow_id).signal("evidence", items)
         except RPCError as error:
@@ -115,9 +126,10 @@ class Signals:
             if key is not None and (account_id, key) in self._facts:
                 return self._facts[(account_id, key)]
         async with self._database.connect() as connection:
-            configs = await ledger_configs.load(connection)
+            if await ledger_configs.newest(connection) != self._configs.version:
+                self._configs = await ledger_configs.load(connection)
             found = await find_order(
-                connection, configs, account_id, venue_order_id=venue_order_id, client_order_id=client_order_id
+                connection, self._configs, account_id, venue_order_id=venue_order_id, client_order_id=client_order_id
             )
         if found is not None:
             for key in (found.client_order_id, venue_order_id):

@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 SWEEP_SECONDS = 5.0
 OVERLAP_MS = 30_000
 FIRST_LOOK_MS = 3_600_000
+GATHER_SECONDS = 0.5
+"""Order updates mostly repeat what the owner's own calls were answered: they are told together, and never make a fill
+wait behind them."""
 
 OddsNow = Callable[[str, str, int, int], HedgeOdds | None]
 
@@ -40,12 +43,15 @@ class FillStreamer:
     market_changed: Callable[[str, str], None]
     _since: int = field(default_factory=lambda: int(time.time() * 1000) - FIRST_LOOK_MS)
     _sweep_now: asyncio.Event = field(default_factory=asyncio.Event)
+    _updates: dict[str, OrderUpdate] = field(default_factory=dict)
+    _updated: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Stream and sweep until cancelled."""
         exchange = await self.sessions.exchange(self.trader.account_id)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._stream(exchange))
+            tasks.create_task(self._tell_updates())
             tasks.create_task(self._sweep(exchange))
             if exchange.capabilities.heartbeat_seconds is not None:
                 tasks.create_task(self._keep_alive(exchange, exchange.capabilities.heartbeat_seconds))
@@ -64,12 +70,26 @@ class FillStreamer:
             case VenueFill():
                 await self._fill(event)
             case OrderUpdate():
-                await self.signals.update(self.trader.account_id, event)
+                self._updates[event.venue_order_id] = event
+                self._updated.set()
             case StreamGap(reason):
                 await self._note("connected", reason)
                 self._sweep_now.set()
             case MarketChanged(venue_market):
                 self.market_changed(self.trader.exchange, venue_market)
+
+    async def _tell_updates(self) -> None:
+        """Every moment, the newest view of each order that changed."""
+        while True:
+            await self._updated.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            self._updated.clear()
+            updates, self._updates = list(self._updates.values()), {}
+            try:
+                await self.signals.updates(self.trader.account_id, updates)
+            except Exception as error:
+                log.warning("updates could not be told", account=self.trader.account_id, error=str(error))
+                self._sweep_now.set()
 
     async def _fill(self, trade: VenueFill) -> None:
         facts = await self.signals.facts(self.trader.account_id, trade.venue_order_id, trade.client_order_id)

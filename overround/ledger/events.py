@@ -4,17 +4,15 @@ Source of every field name: mm-api sheet, sections 5.3, 5.6, 5.10, 5.11 and 7.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
-from sqlalchemy import RowMapping, Text, cast, insert, literal
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.ledger.encoding import dumps
-from overround.ledger.tables import events
 
 Channel = Literal["orders", "bets", "accounts", "scores", "emergency"]
 Event = Literal["INSERT", "UPDATE"]
@@ -29,6 +27,14 @@ BET_STATUS = {
     "REJECTED": "rejected",
     "UNKNOWN": "unknown",
 }
+
+WRITE = text(
+    "INSERT INTO events (channel, event, client, payload, old) "
+    "SELECT :channel, :event, CAST(:client AS text), CAST(payload AS jsonb), CAST(old AS jsonb) "
+    "FROM unnest(CAST(:payloads AS text[]), CAST(:olds AS text[])) WITH ORDINALITY AS news(payload, old, place) "
+    "ORDER BY place"
+)
+"""One statement for any number of rows, always the same text: building and compiling one costs more than running it."""
 
 Row = Mapping[str, Any] | RowMapping
 """A row of a ledger table by column name: ``result.mappings()`` or ``row._mapping``."""
@@ -47,15 +53,25 @@ async def emit(
     ``old`` may be the whole previous payload: only what changed is kept. ``client`` is required for the private
     channels and None for the global ones. An UPDATE that changes nothing is not written; returns whether a row was.
     """
+    return await emit_all(connection, channel, event, client, [(payload, old)]) == 1
+
+
+async def emit_all(
+    connection: AsyncConnection,
+    channel: Channel,
+    event: Event,
+    client: str | None,
+    changes: Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]],
+) -> int:
+    """``emit`` several broadcasts, each ``(payload, old)``, in one statement; how many rows were written."""
     if (client is None) == (channel in PRIVATE):
         raise ValueError(f"channel {channel} with client {client!r}")
-    before = changed(old or {}, payload)
-    if event == "UPDATE" and old is not None and not before:
-        return False
-    await connection.execute(
-        insert(events).values(channel=channel, event=event, client=client, payload=_jsonb(payload), old=_jsonb(before))
-    )
-    return True
+    told = [(payload, changed(old or {}, payload), old is not None) for payload, old in changes]
+    news = [(payload, before) for payload, before, known in told if event == "INSERT" or not known or before]
+    if news:
+        values = {"payloads": [_text(payload) for payload, _ in news], "olds": [_text(before) for _, before in news]}
+        await connection.execute(WRITE, {"channel": channel, "event": event, "client": client, **values})
+    return len(news)
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,8 +79,8 @@ def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in old.items() if key not in new or new[key] != value}
 
 
-def _jsonb(value: Mapping[str, Any]) -> Any:
-    return cast(literal(dumps(dict(value)).decode(), Text), JSONB)
+def _text(value: Mapping[str, Any]) -> str:
+    return dumps(dict(value)).decode()
 
 
 def order_payload(row: Row) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import BigInteger, Row, RowMapping, func, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,6 +18,23 @@ from overround.ledger.events import bet_payload, emit
 from overround.ledger.orders import moment
 
 IN_FLIGHT = (BetStatus.SENT, BetStatus.PENDING, BetStatus.UNKNOWN)
+
+TOTALS = text(
+    "SELECT (SELECT coalesce(sum(size), 0) FROM fills WHERE client_order_id = :key AND NOT failed) AS filled, "
+    "(SELECT coalesce(sum(f.size), 0) FROM fills f JOIN orders o ON o.client_order_id = f.client_order_id "
+    "WHERE o.workflow_id = :hedge AND o.action = 'sell' AND NOT f.failed) AS unwound, "
+    "(SELECT coalesce(sum(payout), 0) FROM dust WHERE client_order_id = :key) AS pooled, "
+    "(SELECT coalesce(sum(d.payout), 0) FROM dust d JOIN bets b ON d.claimed_by = CAST(b.request_id AS text) "
+    "WHERE b.client_order_id = :key) AS claimed, "
+    "coalesce(sum(signed) FILTER (WHERE status <> ALL(CAST(:open AS text[]))), 0) AS done, "
+    "coalesce(sum(signed) FILTER (WHERE status = ANY(CAST(:open AS text[]))), 0) AS in_flight "
+    "FROM (SELECT status, CASE WHEN outcome_id = :outcome THEN payout ELSE -payout END AS signed "
+    "FROM bets WHERE client_order_id = :key) AS mine"
+)
+ORDER_ID = literal_column(
+    "(SELECT order_id FROM orders WHERE orders.client_order_id = bets.client_order_id)", BigInteger
+).label("order_id")
+"""To return with a bet: the number of the order it hedges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +53,7 @@ async def lock(connection: AsyncConnection, order: HedgedOrder, workflow_id: str
     """Open the hedge's row and hold it until the transaction ends: one step at a time per order."""
     await connection.execute(
         insert(t.hedges)
+        .on_conflict_do_update(index_elements=["client_order_id"], set_={"run_id": run_id})
         .values(
             client_order_id=order.client_order_id,
             client=order.client,
@@ -46,10 +64,6 @@ async def lock(connection: AsyncConnection, order: HedgedOrder, workflow_id: str
             run_id=run_id,
             state="HEDGING",
         )
-        .on_conflict_do_nothing()
-    )
-    await connection.execute(
-        select(t.hedges.c.version).where(t.hedges.c.client_order_id == order.client_order_id).with_for_update()
     )
 
 
@@ -71,7 +85,7 @@ async def record_fills(
             }
             for fill in fills
         ]
-        await connection.execute(insert(t.fills).values(rows).on_conflict_do_nothing())
+        await connection.execute(insert(t.fills).on_conflict_do_nothing(), rows)
     if failed:
         await connection.execute(
             update(t.fills)
@@ -84,34 +98,9 @@ async def totals(connection: AsyncConnection, order: HedgedOrder) -> HedgeTotals
     """Where the hedge stands: contracts filled less unwound, payout of bets (against the order's outcome plus, on
     another outcome minus), payout in flight, and what was pooled less what was claimed from the pool."""
     key = order.client_order_id
-    filled = await _sum(
-        connection, select(func.sum(t.fills.c.size)).where(t.fills.c.client_order_id == key, ~t.fills.c.failed)
-    )
-    unwound = await _sum(
-        connection,
-        select(func.sum(t.fills.c.size))
-        .join(t.orders, t.orders.c.client_order_id == t.fills.c.client_order_id)
-        .where(t.orders.c.workflow_id == f"hedge:{key}", t.orders.c.action == "sell", ~t.fills.c.failed),
-    )
-    done = in_flight = ZERO
-    bets = (await connection.execute(select(t.bets).where(t.bets.c.client_order_id == key))).all()
-    for bet in bets:
-        sign = 1 if bet.outcome_id == order.outcome_id else -1
-        if bet.status in IN_FLIGHT:
-            in_flight += sign * bet.payout
-        else:
-            done += sign * bet.payout
-    pooled = await _sum(connection, select(func.sum(t.dust.c.payout)).where(t.dust.c.client_order_id == key))
-    claimed = ZERO
-    if bets:
-        mine = [bet.request_id for bet in bets]
-        claimed = await _sum(connection, select(func.sum(t.dust.c.payout)).where(t.dust.c.claimed_by.in_(mine)))
-    return HedgeTotals(filled - unwound, done, in_flight, pooled - claimed)
-
-
-async def _sum(connection: AsyncConnection, query: object) -> Decimal:
-    value = (await connection.execute(query)).scalar()  # type: ignore[call-overload]
-    return value if isinstance(value, Decimal) else ZERO
+    values = {"key": key, "hedge": f"hedge:{key}", "outcome": order.outcome_id, "open": list(IN_FLIGHT)}
+    row = (await connection.execute(TOTALS, values)).one()
+    return HedgeTotals(row.filled - row.unwound, row.done, row.in_flight, row.pooled - row.claimed)
 
 
 async def write_totals(
@@ -182,8 +171,10 @@ async def pool(connection: AsyncConnection, order: HedgedOrder, step: int, payou
 async def claim_bet(connection: AsyncConnection, step: HedgeStep, intent: BetIntent, line: BookmakerLine) -> None:
     """Write the bet as SENT; the caller commits before the first byte leaves."""
     order = step.order
-    await connection.execute(
-        insert(t.bets).values(
+    inserted = await connection.execute(
+        insert(t.bets)
+        .returning(t.bets, ORDER_ID)
+        .values(
             request_id=intent.request_id,
             client_order_id=order.client_order_id,
             client=order.client,
@@ -201,7 +192,7 @@ async def claim_bet(connection: AsyncConnection, step: HedgeStep, intent: BetInt
             status=BetStatus.SENT,
         )
     )
-    await _tell(connection, intent.request_id, None)
+    await _tell(connection, inserted.mappings().one(), None)
 
 
 async def record_report(connection: AsyncConnection, report: BetReport) -> None:
@@ -227,12 +218,11 @@ async def record_report(connection: AsyncConnection, report: BetReport) -> None:
             .on_conflict_do_update(index_elements=["request_id", "part_id"], set_=values)
         )
     expected = old["payout"] or old["stake"] * old["min_price"]
-    await connection.execute(
-        update(t.bets).where(t.bets.c.request_id == report.request_id).values(_reported(report, expected))
-    )
+    change = update(t.bets).where(t.bets.c.request_id == report.request_id).values(_reported(report, expected))
+    written = await connection.execute(change.returning(t.bets, ORDER_ID))
     if report.final and not report.bets:
         await release_dust(connection, report.request_id)
-    await _tell(connection, report.request_id, dict(old))
+    await _tell(connection, written.mappings().one(), old)
 
 
 def _outdated(report: BetReport, status: str, placed: Decimal) -> bool:
@@ -263,14 +253,8 @@ def _reported(report: BetReport, expected: Decimal) -> dict[str, object]:
     return values
 
 
-async def _tell(connection: AsyncConnection, request_id: str, old: dict[str, object] | None) -> None:
-    query = (
-        select(t.bets, t.orders.c.order_id)
-        .join(t.orders, t.orders.c.client_order_id == t.bets.c.client_order_id)
-        .where(t.bets.c.request_id == request_id)
-    )
-    row = (await connection.execute(query)).mappings().one()
-    payload = bet_payload(dict(row), row["order_id"])
+async def _tell(connection: AsyncConnection, row: RowMapping, old: RowMapping | None) -> None:
+    payload = bet_payload(row, row["order_id"])
     if old is None:
         await emit(connection, "bets", "INSERT", row["client"], payload)
     else:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import Row, RowMapping, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,11 +13,26 @@ from overround.domain.markets import Instrument
 from overround.domain.messages import Owner, PlaceOrders
 from overround.domain.orders import TERMINAL, Fill, Order, OrderSpec, OrderStatus
 from overround.ledger import tables as t
-from overround.ledger.events import emit, order_payload
+from overround.ledger.events import emit_all, order_payload
 from overround.ledger.exposure import MarketRisk, fixture_risk
 from overround.ledger.gates import closed_because, hold
 
 ZERO = Decimal(0)
+
+WRITE = text(
+    "UPDATE orders SET status = n.status, filled = n.filled, remaining = n.remaining, "
+    "matched_status = n.matched_status, unknown = n.unknown, reason = n.reason, "
+    "venue_order_id = coalesce(n.venue_order_id, orders.venue_order_id), expires_at = n.expires_at, "
+    "matched_at = n.matched_at, ended_at = CASE WHEN n.ended THEN coalesce(orders.ended_at, now()) END, "
+    "updated_at = now(), version = n.version "
+    "FROM unnest(CAST(:client_order_id AS text[]), CAST(:status AS text[]), CAST(:filled AS numeric[]), "
+    "CAST(:remaining AS numeric[]), CAST(:matched_status AS text[]), CAST(:unknown AS boolean[]), "
+    "CAST(:reason AS text[]), CAST(:venue_order_id AS text[]), CAST(:expires_at AS timestamptz[]), "
+    "CAST(:matched_at AS timestamptz[]), CAST(:ended AS boolean[]), CAST(:version AS bigint[])) "
+    "AS n(client_order_id, status, filled, remaining, matched_status, unknown, reason, venue_order_id, expires_at, "
+    "matched_at, ended, version) WHERE orders.client_order_id = n.client_order_id RETURNING orders.*"
+)
+"""One statement for any number of orders, always the same text: compiling it costs more than running it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +76,9 @@ async def claim(connection: AsyncConnection, request: PlaceOrders, intents: Sequ
     fresh = [intent for intent in new if intent.spec.client_order_id not in blocked]
     if fresh:
         rows = [_row(request, intent) for intent in fresh]
-        inserted = await connection.execute(insert(t.orders).values(rows).returning(t.orders))
-        for row in inserted.mappings():
-            await emit(connection, "orders", "INSERT", owner.client, order_payload(dict(row)))
+        inserted = await connection.execute(insert(t.orders).returning(t.orders, sort_by_parameter_order=True), rows)
+        news = [(order_payload(row), None) for row in inserted.mappings()]
+        await emit_all(connection, "orders", "INSERT", owner.client, news)
     return Claims(frozenset(intent.spec.client_order_id for intent in fresh), found, blocked)
 
 
@@ -146,43 +161,40 @@ def epoch_ms(value: datetime) -> int:
 
 async def project(connection: AsyncConnection, owner: Owner, order: Order, version: int) -> bool:
     """Write an order's state as decided at ``version``; False when the ledger already holds a later decision."""
-    key = order.spec.client_order_id
-    query = select(t.orders).where(t.orders.c.client_order_id == key).with_for_update()
-    old = (await connection.execute(query)).mappings().one_or_none()
-    if old is None or old["version"] > version:
-        return False
-    values = _projection(order, version, old["matched_at"], old["ended_at"])
-    new = (
-        (
-            await connection.execute(
-                update(t.orders).where(t.orders.c.client_order_id == key).values(values).returning(t.orders)
-            )
-        )
-        .mappings()
-        .one()
-    )
-    await emit(connection, "orders", "UPDATE", owner.client, order_payload(dict(new)), order_payload(dict(old)))
-    return True
+    return await project_all(connection, owner, [order], version) == 1
 
 
-def _projection(
-    order: Order, version: int, matched_at: datetime | None, ended_at: datetime | None
-) -> dict[str, object]:
+async def project_all(connection: AsyncConnection, owner: Owner, orders: Sequence[Order], version: int) -> int:
+    """``project`` several orders in a few statements; how many were written."""
+    found = {order.spec.client_order_id: order for order in orders}
+    query = select(t.orders).where(t.orders.c.client_order_id.in_(found)).order_by(t.orders.c.order_id)
+    held = (await connection.execute(query.with_for_update())).mappings()
+    old = {row["client_order_id"]: row for row in held if row["version"] <= version}
+    if not old:
+        return 0
+    rows = [_projection(found[key], version, row) for key, row in old.items()]
+    new = (await connection.execute(WRITE, {name: [row[name] for row in rows] for name in rows[0]})).mappings().all()
+    changes = [(order_payload(row), order_payload(old[row["client_order_id"]])) for row in new]
+    await emit_all(connection, "orders", "UPDATE", owner.client, changes)
+    return len(new)
+
+
+def _projection(order: Order, version: int, old: RowMapping) -> dict[str, object]:
+    """The columns of ``WRITE``, in its order."""
     filled = max(order.filled, order.reported)
     last = max((fill.at for fill in order.fills.values()), default=None)
-    over = order.status in TERMINAL
     return {
+        "client_order_id": order.spec.client_order_id,
         "status": order.status,
         "filled": filled,
         "remaining": order.remaining,
         "matched_status": matched_status(filled, order.spec.size),
         "unknown": order.unknown,
         "reason": order.reason,
-        "venue_order_id": func.coalesce(order.venue_order_id, t.orders.c.venue_order_id),
+        "venue_order_id": order.venue_order_id,
         "expires_at": None if order.spec.expires_at is None else moment(order.spec.expires_at * 1000),
-        "matched_at": moment(last) if last is not None else matched_at,
-        "ended_at": (ended_at or func.now()) if over else None,
-        "updated_at": func.now(),
+        "matched_at": moment(last) if last is not None else old["matched_at"],
+        "ended": order.status in TERMINAL,
         "version": version,
     }
 

@@ -237,3 +237,19 @@ async def test_the_row_shows_the_totals_and_the_state(hedge: Hedge) -> None:
         await hedges.write_totals(connection, hedge.order, "run-2", now, None)
     (row,) = await rows(hedge.ledger, "SELECT target, residual, state, reason, run_id FROM hedges")
     assert (row.target, row.residual, row.state, row.reason, row.run_id) == (D(10), D(10), "OPEN", "no price", "run-2")
+
+
+async def test_a_broadcast_bet_names_its_own_order_among_others(ledger: AsyncEngine, hedge: Hedge) -> None:
+    await claim(ledger, spec("c2"))
+    other = Hedge(ledger, "c2")
+    await hedge.report(accepted(await hedge.bet(1, "5"), ("p1", "5", "1.96")))
+    await other.report(accepted(await other.bet(1, "4"), ("p2", "4", "1.96")))
+    told = await rows(
+        ledger,
+        "SELECT e.event, o.client_order_id AS name FROM events e "
+        "JOIN orders o ON o.order_id = CAST(e.payload->>'orderId' AS bigint) "
+        "WHERE e.channel = 'bets' ORDER BY e.event_id",
+    )
+    assert [(row.event, row.name) for row in told] == [
+        ("INSERT", "c1"), ("UPDATE", "c1"), ("INSERT", "c2"), ("UPDATE", "c2")
+    ]  # fmt: skip
