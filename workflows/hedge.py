@@ -115,7 +115,7 @@ class HedgeWorkflow:
     # -- covering ---------------------------------------------------------------------------------------------------
 
     async def _cover(self) -> None:
-        attempt, account, misses = 0, 0, 0
+        attempt, account, misses, self._reason = 0, 0, 0, ""
         deadline = workflow.time() + self._order.config.hedge_seconds
         while True:
             result = await self._attempt(attempt, account)
@@ -131,7 +131,8 @@ class HedgeWorkflow:
             if result.outcome == "BET":
                 attempt = 0
                 continue
-            self._reason = f"{result.refusal or result.outcome}: {result.reason}"
+            if result.outcome != "NO_ACCOUNT" or not self._reason:
+                self._reason = f"{result.refusal or result.outcome}: {result.reason}"
             misses += 1
             attempt += 1
             if self._closing or result.outcome == "NO_ACCOUNT" or workflow.time() > deadline:
@@ -175,7 +176,9 @@ class HedgeWorkflow:
 
     async def _pool(self, residual: Decimal) -> None:
         info = workflow.info()
-        await fast("pool_dust", PoolDust(self._order, info.workflow_id, info.run_id, self._step, residual), HedgeTotals)
+        self._totals = await fast(
+            "pool_dust", PoolDust(self._order, info.workflow_id, info.run_id, self._step, residual), HedgeTotals
+        )
 
     # -- when it cannot be covered ----------------------------------------------------------------------------------
 
@@ -247,9 +250,11 @@ class HedgeWorkflow:
     def _describe(self) -> None:
         if self._totals is None:
             return
-        totals = self._totals
+        now, order = self._totals, self._order
+        because = f": {self._reason}" if self._reason else ""
         workflow.set_current_details(
-            f"**{self._state}** hedge of order `{self._order.client_order_id}` ({self._order.exchange}, outcome "
-            f"{self._order.outcome_id}): {totals.target} contracts filled, payout {totals.done} covered, "
-            f"{totals.in_flight} in flight, {totals.pooled} pooled, residual {totals.residual}. {self._reason}"
+            f"**{self._state}** hedge of `{order.client_order_id}`, bought at {order.price} on {order.exchange} "
+            f"against outcome {order.outcome_id}{because}\n"
+            f"- filled {now.target} contracts\n- covered by bets {now.done}, in flight {now.in_flight}, "
+            f"pooled {now.pooled}\n- still naked {now.residual}"
         )

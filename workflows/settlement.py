@@ -122,6 +122,20 @@ class SettlementWorkflow:
         self._state = state
         info = workflow.info()
         await note("settlement_state", SettlementState(self._fixture, info.workflow_id, state, reason))
-        workflow.set_current_details(f"**{state}** {reason}")
+        self._describe(reason)
         if info.typed_search_attributes:
             workflow.upsert_search_attributes([STATE.value_set(state)])
+
+    def _describe(self, reason: str) -> None:
+        """What an operator reads on the workflow's page."""
+        lines = [f"**{self._state}** fixture {self._fixture}" + (f": {reason}" if reason else "")]
+        if self._verdict is not None:
+            if self._state == "WAITING":
+                lines += [f"- and {item}" for item in self._verdict.waiting[1:]]
+            if self._state == "BOOKED":
+                lines += [
+                    f"- {item.subject} `{item.subject_id}` on outcome {item.outcome_id}: {item.status}, "
+                    f"profit {item.profit:+.2f}"
+                    for item in self._verdict.booked
+                ]
+        workflow.set_current_details("\n".join(lines[:60]))
