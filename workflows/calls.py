@@ -5,11 +5,13 @@ what an earlier attempt recorded and probes instead of sending (design, section 
 matters are regular activities, which operators see and steer.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
 
 T = TypeVar("T")
 
@@ -21,17 +23,22 @@ ATTEMPT = timedelta(seconds=10)
 SLOW_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=250), backoff_coefficient=1.6, maximum_interval=timedelta(seconds=10)
 )
+FAILED = (ActivityError, ApplicationError)
+"""What a call raises in the end: a local activity that failed its own error, one that timed out the first."""
 
 
 async def fast(name: str, argument: Any, result: type[T], *, seconds: float | None = None) -> T:
-    """Run ``name`` as a local activity, again after a crash or a database fault; for ever unless ``seconds`` bound it."""
+    """Run ``name`` as a local activity, again after a crash or a database fault; for ever unless ``seconds`` bound it.
+
+    A deadline alone ends only attempts that hang; the number of attempts ends those that fail.
+    """
     answer: T = await workflow.execute_local_activity(
         name,
         argument,
         result_type=result,
         start_to_close_timeout=ATTEMPT,
         schedule_to_close_timeout=None if seconds is None else timedelta(seconds=seconds),
-        retry_policy=FAST_RETRY,
+        retry_policy=replace(FAST_RETRY, maximum_attempts=0 if seconds is None else int(seconds) + 4),
         local_retry_threshold=ATTEMPT,
     )
     return answer

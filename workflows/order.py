@@ -10,10 +10,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from overround.domain import orders as lifecycle
+    from overround.domain.config import TradingConfig
     from overround.domain.ids import client_order_id
     from overround.domain.messages import (
         Gate,
@@ -32,7 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from overround.domain.plan import Plan, plan
     from overround.domain.quotes import Desired, desired_quotes
     from workflows.attributes import STATE
-    from workflows.calls import fast, note, slow
+    from workflows.calls import FAILED, fast, slow
 
 PLACE_SECONDS = 10.0
 """After this a placement or cancel without an answer is unknown, and probed."""
@@ -40,6 +40,10 @@ KEPT_ENDED = 12
 MESSAGES_PER_RUN = 200
 """Short runs keep what a new worker must replay small: a long replay could outlast its own task's deadline, for ever."""
 BLOCKED_PAUSE = timedelta(seconds=5)
+LEDGER_SECONDS = 2.0
+"""A ledger that is away must not keep an owner from cancelling."""
+PROBE_MINUTES = 1.0
+"""Then everything unknown is asked about again, with what became so meanwhile."""
 
 
 @workflow.defn(name="OrderWorkflow")
@@ -64,7 +68,6 @@ class OrderWorkflow:
         self._strays: list[OrderEvidence] = []
         self._blocked: dict[int, tuple[str, float]] = {}
         self._work = True
-        self._stale = False
         self._probing = False
         self._messages = 0
         self._state = ""
@@ -75,20 +78,16 @@ class OrderWorkflow:
     def quote(self, signal: QuoteSignal) -> None:
         """New odds; the newest is all that matters."""
         self._wake()
-        self._terms = signal.terms or self._terms
         if signal.sent_at >= self._sent_at:
+            self._terms = signal.terms or self._terms
             self._book, self._book_at, self._sent_at = signal.book, self._now(), signal.sent_at
-            self._stale = False
+        self._terms = self._terms or signal.terms
 
     @workflow.signal
     def evidence(self, items: list[OrderEvidence]) -> None:
         """What streams and reconciliation learnt about our orders."""
         self._wake()
-        for item in items:
-            if item.client_order_id in self._orders:
-                self._apply(item.client_order_id, item.evidence)
-            else:
-                self._strays.append(item)
+        self._learn(items)
 
     @workflow.signal
     def recorded(self, items: list[RecordedOrder]) -> None:
@@ -144,7 +143,7 @@ class OrderWorkflow:
 
     def _plan(self) -> Plan:
         if self._terms is None:
-            return Plan()
+            return plan((), self._orders.values(), (), TradingConfig(), {})
         naked = self._naked()
         return plan(self._desired(), self._orders.values(), self._terms.instruments, self._terms.config, naked)
 
@@ -163,9 +162,16 @@ class OrderWorkflow:
             return self._gate
         if any(item.state in ("OPEN", "UNKNOWN") for item in self._hedges.values()):
             return "a hedge is open"
-        if self._stale:
+        if self._stale():
             return "no word from the odds streamer"
         return self._book.pull or "" if self._book else "no odds yet"
+
+    def _stale(self) -> bool:
+        """Has nobody confirmed the odds for too long?"""
+        return self._book is not None and self._now() - self._book_at > self._owner_seconds() * 1000
+
+    def _owner_seconds(self) -> int:
+        return self._terms.config.owner_seconds if self._terms else 15
 
     def _naked(self) -> dict[int, Decimal]:
         naked: dict[int, Decimal] = {}
@@ -179,10 +185,11 @@ class OrderWorkflow:
     # -- acting -----------------------------------------------------------------------------------------------------
 
     async def _act(self, todo: Plan) -> None:
+        """Cancel first; what to place is decided after that, from whatever is newest then."""
         if todo.cancel:
             await self._cancel(todo.cancel)
             self._work = True
-        if todo.place:
+        elif todo.place:
             await self._place(todo.place)
 
     async def _place(self, quotes: tuple[Desired, ...]) -> None:
@@ -202,8 +209,8 @@ class OrderWorkflow:
         )
         try:
             results = await fast("place_orders", request, list[PlacedItem], seconds=PLACE_SECONDS)
-        except ActivityError as error:
-            results = [PlacedItem(spec.client_order_id, Lost(f"placement unresolved: {error.cause}")) for spec in specs]
+        except FAILED as error:
+            results = [PlacedItem(spec.client_order_id, Lost(f"placement unresolved: {error}")) for spec in specs]
         for item in results:
             self._placed(item)
 
@@ -244,8 +251,8 @@ class OrderWorkflow:
         request = self._touch(ids)
         try:
             results = await fast("cancel_orders", request, list[OrderEvidence], seconds=PLACE_SECONDS)
-        except ActivityError as error:
-            results = [OrderEvidence(key, Lost(f"cancel unresolved: {error.cause}")) for key in ids]
+        except FAILED as error:
+            results = [OrderEvidence(key, Lost(f"cancel unresolved: {error}")) for key in ids]
         for item in results:
             self._cancel_answered(item)
 
@@ -273,9 +280,12 @@ class OrderWorkflow:
     async def _probe(self, ids: tuple[str, ...]) -> None:
         try:
             summary = f"Ask {self._owner.exchange} about {len(ids)} order(s) with a lost answer"
-            found = await slow("probe_orders", self._touch(ids), list[OrderEvidence], summary=summary)
-            for item in found:
-                self._apply(item.client_order_id, item.evidence)
+            found = await slow(
+                "probe_orders", self._touch(ids), list[OrderEvidence], summary=summary, minutes=PROBE_MINUTES
+            )
+            self._learn(found)
+        except FAILED as error:
+            workflow.logger.warning("still unknown, asking again: %s", error)
         finally:
             self._probing = False
             self._work = True
@@ -287,8 +297,13 @@ class OrderWorkflow:
         strays, self._strays = self._strays, []
         missing = sorted({item.client_order_id for item in strays} - self._orders.keys())
         if missing:
-            for found in await fast("load_orders", missing, list[RecordedOrder]):
-                self._adopt(found.order)
+            try:
+                for found in await fast("load_orders", missing, list[RecordedOrder], seconds=LEDGER_SECONDS):
+                    self._adopt(found.order)
+            except FAILED:
+                self._strays += strays
+                self._work = True
+                return
         for item in strays:
             if item.client_order_id in self._orders:
                 self._apply(item.client_order_id, item.evidence)
@@ -310,9 +325,12 @@ class OrderWorkflow:
         )
         if changed:
             info = workflow.info()
-            await note(
-                "project_orders", ProjectOrders(self._owner, info.workflow_id, info.run_id, changed, self._now())
-            )
+            request = ProjectOrders(self._owner, info.workflow_id, info.run_id, changed, self._now())
+            try:
+                await fast("project_orders", request, type(None), seconds=LEDGER_SECONDS)
+            except FAILED:
+                self._work = True
+                return
             for order in changed:
                 self._projected[order.spec.client_order_id] = order.version
         self._forget_ended()
@@ -339,18 +357,17 @@ class OrderWorkflow:
     async def _watch(self) -> None:
         """Renew expiring orders, wake blocked outcomes, and notice when nobody confirms the odds any more."""
         while True:
-            seconds = self._terms.config.owner_seconds if self._terms else 15
-            await workflow.sleep(timedelta(seconds=seconds / 3), summary="Are the odds still being confirmed?")
-            if self._book and self._now() - self._book_at > seconds * 1000 and not self._stale:
-                self._stale = True
-                self._work = True
+            await workflow.wait_condition(lambda: bool(self._blocked) or any(o.open for o in self._orders.values()))
+            pause = timedelta(seconds=self._owner_seconds() / 3)
+            await workflow.sleep(pause, summary="Are the odds still being confirmed?")
+            self._work = self._work or self._stale()
             if self._blocked:
                 self._blocked = {key: item for key, item in self._blocked.items() if item[1] > workflow.time()}
                 self._work = True
             await self._renew()
 
     async def _renew(self) -> None:
-        if self._terms is None or self._stale:
+        if self._terms is None or self._stale():
             return
         soon = self._now() // 1000 + self._terms.config.order_seconds // 3
         ids = tuple(
@@ -361,12 +378,24 @@ class OrderWorkflow:
         if not ids:
             return
         expires_at = self._now() // 1000 + self._terms.config.order_seconds
-        for item in await fast("renew_orders", self._touch(ids, expires_at), list[OrderEvidence]):
-            self._apply(item.client_order_id, item.evidence)
-        for key in ids:
-            order = self._orders[key]
-            self._orders[key] = replace(order, spec=replace(order.spec, expires_at=expires_at))
+        try:
+            request = self._touch(ids, expires_at)
+            renewed = await fast("renew_orders", request, list[OrderEvidence], seconds=PLACE_SECONDS)
+        except FAILED as error:
+            renewed = [OrderEvidence(key, Lost(f"renewal unresolved: {error}")) for key in ids]
+        self._learn(renewed)
+        for order in [self._orders[key] for key in ids if key in self._orders]:
+            spec = replace(order.spec, expires_at=expires_at)
+            self._orders[spec.client_order_id] = replace(order, spec=spec, version=order.version + 1)
         self._work = True
+
+    def _learn(self, items: list[OrderEvidence]) -> None:
+        """Apply evidence; what concerns an order not held here is looked up in the ledger first."""
+        for item in items:
+            if item.client_order_id in self._orders:
+                self._apply(item.client_order_id, item.evidence)
+            else:
+                self._strays.append(item)
 
     def _apply(self, key: str, evidence: Evidence) -> None:
         self._orders[key] = lifecycle.apply(self._orders[key], evidence)
