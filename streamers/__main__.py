@@ -46,7 +46,7 @@ class Streamers:
         self._signals = Signals(client, database, task_queue=queue)
         self._odds = OddsStreamer(feed, client, database, self._sessions, queue)
         self._scores = ScoreStreamer(feed, client, database, queue=queue)
-        self._guard = Guard(client, database, self._sessions)
+        self._guard = Guard(client, database, self._sessions, queue=queue)
         self._following: dict[str, asyncio.Task[None]] = {}
         self._heard_at = 0.0
 

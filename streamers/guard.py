@@ -9,12 +9,15 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.sessions import Sessions
+from activities.signals import Signals
 from overround.domain.messages import RecordedOrder
+from overround.domain.orders import Lost
 from overround.ledger.alarms import clear_alarm, raise_alarm
 from overround.ledger.heartbeats import age
-from overround.ledger.lookups import forgotten
+from overround.ledger.lookups import account_of, forgotten
 from overround.ledger.orders import load
 from streamers.odds import Trader
+from workflows.names import TRADING
 
 log = structlog.get_logger(__name__)
 FORGOTTEN_SECONDS = 3.0
@@ -24,8 +27,9 @@ DEAD_SECONDS = 6.0
 class Guard:
     """``watch`` must be called every second or two."""
 
-    def __init__(self, client: Client, database: AsyncEngine, sessions: Sessions) -> None:
+    def __init__(self, client: Client, database: AsyncEngine, sessions: Sessions, *, queue: str = TRADING) -> None:
         self._client = client
+        self._signals = Signals(client, database, task_queue=queue)
         self._database = database
         self._sessions = sessions
         self._alarmed = False
@@ -57,6 +61,15 @@ class Guard:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             log.warning("an order has no living owner", order=client_order_id, workflow=workflow_id)
+            await self._find_owner(client_order_id)
+
+    async def _find_owner(self, client_order_id: str) -> None:
+        """The owner finished without the order: it is started again, only to ask the venue what became of it."""
+        async with self._database.connect() as connection:
+            account_id = await account_of(connection, client_order_id)
+        facts = await self._signals.facts(account_id, None, client_order_id)
+        if facts is not None:
+            await self._signals.evidence(facts, [Lost("its owner finished without it")])
 
     async def _pull_everything(self, traders: list[Trader], silence: float) -> None:
         """No worker has said anything for seconds: cancel everything at every venue until each said yes, and say so."""

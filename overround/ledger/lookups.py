@@ -111,6 +111,12 @@ async def forgotten(connection: AsyncConnection, older_than_seconds: float) -> l
     return [(row.workflow_id, row.client_order_id) for row in rows]
 
 
+async def account_of(connection: AsyncConnection, client_order_id: str) -> str:
+    """The exchange account an order is placed with."""
+    query = select(t.orders.c.account_id).where(t.orders.c.client_order_id == client_order_id)
+    return str((await connection.execute(query)).scalar_one())
+
+
 def _seconds_ago(seconds: float) -> datetime:
     return datetime.now(UTC) - timedelta(seconds=seconds)
 

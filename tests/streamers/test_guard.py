@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.service import RPCError, RPCStatusCode
 
 from overround.domain.messages import RecordedOrder
+from overround.domain.orders import Lost
 from overround.venues import TimedOut
 from streamers.guard import Guard
 from streamers.odds import Trader
@@ -126,13 +127,15 @@ async def test_an_owner_is_told_of_an_order_it_lost(guard: Guard, ledger: AsyncE
     assert items[0].order.spec.client_order_id == "lost"
 
 
-async def test_an_owner_that_is_gone_does_not_stop_the_watch(
+async def test_an_order_whose_owner_finished_without_it_is_asked_about_by_a_new_one(
     guard: Guard, ledger: AsyncEngine, temporal: FakeTemporal
 ) -> None:
     await forgotten(ledger)
     temporal.alive.clear()
     await guard.watch(TRADERS)
-    assert temporal.told == []
+    ((workflow, name, (items,)),) = temporal.told
+    assert (workflow, name) == (OWNER, "start+evidence")
+    assert [(item.client_order_id, type(item.evidence)) for item in items] == [("lost", Lost)]
 
 
 async def test_the_pull_does_not_wait_for_temporal(
