@@ -49,7 +49,7 @@ def test_a_wrong_key_is_said_and_quotes_nothing_while_the_other_venue_trades(
     here, elsewhere = one(up, ACCEPTED, KALSHI), one(up, ACCEPTED, POLYMARKET)
     eventually(lambda: one(up, ACCEPTED, POLYMARKET) >= elsewhere + 5, 60, "quotes on the other venue")
     assert one(up, ACCEPTED, KALSHI) == here, "nothing was accepted where nobody may trade"
-    assert rows(up, STATUS, POLYMARKET) == [("connected", "")]
+    assert rows(up, STATUS, POLYMARKET)[0][0] == "connected"
     died = [line for line in up.text.splitlines() if "restart in" in line]
     assert len(died) == 2, died
     assert up.stop(signal.SIGINT) == 0
