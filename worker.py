@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -69,7 +70,7 @@ async def run(settings: Settings) -> None:
         )
         async with worker:
             announce()
-            await _serve(database, stop)
+            await _serve(client, database, stop)
     await sessions.close()
     await database.dispose()
 
@@ -93,10 +94,11 @@ def build(client: Client, parts: list[object], task_queue: str = TRADING) -> Wor
     )
 
 
-async def _serve(database: AsyncEngine, stop: asyncio.Event) -> None:
-    """Say every second that this worker is alive; the guard pulls quotes when nobody does."""
+async def _serve(client: Client, database: AsyncEngine, stop: asyncio.Event) -> None:
+    """Say every second that this worker is alive and reaches Temporal; the guard pulls quotes when nobody does."""
     while not stop.is_set():
-        with contextlib.suppress(SQLAlchemyError):
+        with contextlib.suppress(SQLAlchemyError, RPCError):
+            await client.service_client.check_health(timeout=timedelta(seconds=2))
             async with database.begin() as connection:
                 await beat(connection, "worker", {"pid": os.getpid()})
         with contextlib.suppress(TimeoutError):

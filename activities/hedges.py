@@ -103,7 +103,8 @@ class HedgeActivities:
             return Claimed(HedgeStepResult(now, "COVERED"))
         if line is None:
             return Claimed(HedgeStepResult(now, "NO_ACCOUNT", reason="no further bookmaker account"))
-        if _is_crumb(step.order, now.residual, line):
+        lent = await ledger.free_dust(connection, step.order) if now.residual > ZERO else ZERO
+        if _is_crumb(step, now.residual, lent, line):
             return Claimed(HedgeStepResult(now, "DUST", min_stake=line.min_stake))
         if quote is None or quote.outcome_id != _outcome_to_back(step.order, now.residual):
             return Claimed(HedgeStepResult(now, "NO_PRICE", reason="no usable bookmaker price"))
@@ -234,9 +235,12 @@ def _outcome_to_back(order: HedgedOrder, residual: Decimal) -> int | None:
     return order.others[0] if len(order.others) == 1 else None
 
 
-def _is_crumb(order: HedgedOrder, residual: Decimal, line: BookmakerLine) -> bool:
-    """An over-hedge that costs less than the minimum stake to turn round: the pool lends it to the outcome's next hedge."""
-    return residual < ZERO and -residual * order.price < line.min_stake
+def _is_crumb(step: HedgeStep, residual: Decimal, lent: Decimal, line: BookmakerLine) -> bool:
+    """Too little to bet whatever the price: the pool takes it for the outcome's next hedge. ``lent`` is what the pool
+    holds already; an over-hedge is measured by what turning it round would cost."""
+    if residual < ZERO:
+        return -residual * step.order.price < line.min_stake
+    return max(ZERO, residual + lent) / _floor(step, residual) < line.min_stake
 
 
 def _floor(step: HedgeStep, residual: Decimal) -> Decimal:

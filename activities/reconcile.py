@@ -6,15 +6,17 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 
 from activities.sessions import Sessions
 from activities.signals import Signals
 from overround.domain.orders import OPEN, Lost
 from overround.domain.reconcile import ReconcileReport, ReconcileStart
-from overround.exchanges.base import Exchange, OpenOrder
+from overround.exchanges.base import Exchange, OpenOrder, OrderRef, VenueFill
 from overround.ledger import tables as t
 from overround.ledger.accounts import note_exchange
 from overround.ledger.alarms import raise_alarm
+from overround.ledger.lookups import OrderFacts
 
 SETTLING_SECONDS = 5
 
@@ -42,10 +44,9 @@ class ReconcileActivities:
         findings = [
             f"trade {trade.fill.fill_id} was not in the ledger"
             for trade in trades
-            if not await self._known(start.account_id, trade.fill.fill_id)
-            and await self._signals.fill(start.account_id, trade)
+            if not await self._known(start.account_id, trade) and await self._signals.fill(start.account_id, trade)
         ]
-        findings += await self._unexpected(start.account_id, at_venue, before)
+        findings += await self._unexpected(start.account_id, exchange, at_venue, before)
         findings += await self._vanished(start.account_id, exchange, at_venue, before)
         return ReconcileReport(len(at_venue), len(before), len(findings), tuple(findings[:20]))
 
@@ -59,12 +60,18 @@ class ReconcileActivities:
         limit = time.time() - SETTLING_SECONDS
         return {row.client_order_id: row.venue_order_id for row in rows if row.created_at.timestamp() < limit}
 
-    async def _known(self, account_id: str, fill_id: str) -> bool:
-        query = select(t.fills.c.fill_id).where(t.fills.c.account_id == account_id, t.fills.c.venue_fill_id == fill_id)
+    async def _known(self, account_id: str, trade: VenueFill) -> bool:
+        """The ledger holds this trade, and agrees whether it stands or failed."""
+        query = select(t.fills.c.failed).where(
+            t.fills.c.account_id == account_id, t.fills.c.venue_fill_id == trade.fill.fill_id
+        )
         async with self._database.connect() as connection:
-            return (await connection.execute(query)).first() is not None
+            failed = [row.failed for row in await connection.execute(query)]
+        return trade.failed in failed
 
-    async def _unexpected(self, account_id: str, at_venue: list[OpenOrder], before: dict[str, str | None]) -> list[str]:
+    async def _unexpected(
+        self, account_id: str, exchange: Exchange, at_venue: list[OpenOrder], before: dict[str, str | None]
+    ) -> list[str]:
         """Orders open at the venue that the ledger holds as over, or has never heard of."""
         findings = []
         for order in at_venue:
@@ -75,9 +82,19 @@ class ReconcileActivities:
                     await raise_alarm(connection, "stray", f"{account_id}/{order.venue_order_id}", message)
                 findings.append(message)
             elif facts.client_order_id not in before and await self._over(facts.client_order_id):
-                await self._signals.evidence(facts, [Lost("open at the venue although the ledger thought it was over")])
-                findings.append(f"order {facts.client_order_id} is open at the venue and over in the ledger")
+                await self._put_down(exchange, facts, order)
+                findings.append(f"order {facts.client_order_id} rested at the venue although over in the ledger")
         return findings
+
+    async def _put_down(self, exchange: Exchange, facts: OrderFacts, order: OpenOrder) -> None:
+        """Cancel an order nobody owns any more; what it had filled reaches its owner through the trades."""
+        instrument = facts.hedged.instrument
+        if instrument is None:
+            raise ApplicationError(f"order {facts.client_order_id} rests unowned and its instrument is not known")
+        ref = OrderRef(facts.client_order_id, order.venue_order_id, instrument, size=order.size, price=order.price)
+        answers = await exchange.cancel([ref])
+        if isinstance(answers[0], Lost):
+            raise ApplicationError(f"cancelling {facts.client_order_id}: {answers[0].reason}")
 
     async def _over(self, client_order_id: str) -> bool:
         query = select(t.orders.c.status).where(t.orders.c.client_order_id == client_order_id)

@@ -116,15 +116,16 @@ class SettlementActivities:
         by_account: dict[str, list[BetPartResult]] = {}
         for account_id, part in parts:
             by_account.setdefault(account_id, []).append(part)
-        words: dict[str, str] = {}
+        words: dict[tuple[str, str], str] = {}
         for account_id, mine in by_account.items():
             bookmaker = await self._sessions.bookmaker(account_id)
-            for said in await bookmaker.settlements([part.part_id for part in mine]):
+            requests = {part.part_id: part.request_id for part in mine}
+            for said in await bookmaker.settlements(list(requests)):
                 if said.status is not None:
-                    words[said.bet_id] = said.status
+                    words[(requests[said.bet_id], said.bet_id)] = said.status
         async with self._database.begin() as connection:
             await ledger.note_parts(connection, words)
-        return [_with_word(part, words.get(part.part_id)) for _, part in parts]
+        return [_with_word(part, words.get((part.request_id, part.part_id))) for _, part in parts]
 
     @activity.defn(name="book_results")
     async def book_results(self, request: Book) -> int:

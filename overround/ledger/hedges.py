@@ -128,6 +128,17 @@ async def unresolved_bet(connection: AsyncConnection, client_order_id: str) -> R
     return (await connection.execute(query)).one_or_none()
 
 
+async def free_dust(connection: AsyncConnection, order: HedgedOrder) -> Decimal:
+    """Payout in the pool of this client and outcome that no bet has claimed."""
+    query = select(func.coalesce(func.sum(t.dust.c.payout), 0)).where(
+        t.dust.c.client == order.client,
+        t.dust.c.fixture_id == order.fixture_id,
+        t.dust.c.outcome_id == order.outcome_id,
+        t.dust.c.claimed_by.is_(None),
+    )
+    return Decimal((await connection.execute(query)).scalar_one())
+
+
 async def claim_dust(connection: AsyncConnection, order: HedgedOrder, request_id: str) -> Decimal:
     """Take the pooled payout of this client and outcome into the bet about to be sent; its size."""
     free = (

@@ -94,10 +94,14 @@ async def placed_parts(connection: AsyncConnection, fixture_id: str) -> list[tup
     ]
 
 
-async def note_parts(connection: AsyncConnection, words: dict[str, str]) -> None:
-    """Save the bookmaker's results of bet parts."""
-    for part_id, word in words.items():
-        await connection.execute(update(t.bet_parts).where(t.bet_parts.c.part_id == part_id).values(settlement=word))
+async def note_parts(connection: AsyncConnection, words: dict[tuple[str, str], str]) -> None:
+    """Save the bookmaker's results of bet parts, by request and part id."""
+    for (request_id, part_id), word in words.items():
+        await connection.execute(
+            update(t.bet_parts)
+            .where(t.bet_parts.c.request_id == request_id, t.bet_parts.c.part_id == part_id)
+            .values(settlement=word)
+        )
 
 
 async def still_open(connection: AsyncConnection, fixture_id: str) -> tuple[list[str], list[str]]:

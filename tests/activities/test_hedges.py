@@ -215,7 +215,6 @@ async def test_a_naked_position_is_shown_and_alarmed_until_it_is_covered(
     assert [row.open for row in found] == [alarmed]
 
 
-@pytest.mark.xfail(reason="a crumb is refused for its price, and ends as an open residual", strict=True)
 @pytest.mark.parametrize("price", ["1.60", None])
 async def test_a_crumb_left_by_rounding_is_dust_whatever_became_of_the_price(
     does: HedgeActivities, venues: Sessions, price: str | None

@@ -10,7 +10,9 @@ from overround.domain.messages import OrderEvidence
 from overround.domain.orders import Lost, Matched
 from overround.domain.reconcile import ReconcileReport, ReconcileStart
 from overround.exchanges.base import OpenOrder, VenueFill
+from overround.ledger.fixtures import save_instrument
 from tests.activities.desk import Sessions
+from tests.domain.desk import instrument
 from tests.domain.vectors import D
 from tests.ledger.desk import Hedge, claim, fill, rows, spec, write
 from tests.streamers.desk import FakeTemporal
@@ -83,7 +85,6 @@ async def test_a_trade_the_ledger_holds_is_told_to_nobody(
     assert temporal.told == []
 
 
-@pytest.mark.xfail(reason="a trade on record is skipped even when the venue now says that it failed", strict=True)
 async def test_a_trade_that_failed_meanwhile_is_told(
     does: ReconcileActivities, venues: Sessions, temporal: FakeTemporal, ledger: AsyncEngine
 ) -> None:
@@ -116,11 +117,12 @@ async def test_an_order_that_is_not_ours_is_alarmed(
     assert (row.kind, row.subject) == ("stray", "kalshi-demo/v-stranger")
 
 
-@pytest.mark.xfail(reason="an owner ignores a doubt about an order it holds as over: the order rests on", strict=True)
 async def test_an_order_that_rests_although_it_is_over_is_cancelled(
     does: ReconcileActivities, venues: Sessions, ledger: AsyncEngine
 ) -> None:
     await write(ledger, "UPDATE orders SET status = 'FAILED'")
+    async with ledger.begin() as connection:
+        await save_instrument(connection, instrument(111), proved=True, reason="")
     venues.venue.resting = [at_venue()]
     assert (await report(does)).repaired == 1
     assert venues.venue.cancelled == ["c1"]

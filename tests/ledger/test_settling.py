@@ -104,7 +104,7 @@ async def test_only_trades_that_stand_are_settled(ledger: AsyncEngine, bet: str)
 
 async def test_every_part_of_a_bet_is_settled_by_its_own_word(ledger: AsyncEngine, bet: str) -> None:
     async with ledger.begin() as connection:
-        await settling.note_parts(connection, {"p1": "WON"})
+        await settling.note_parts(connection, {(bet, "p1"): "WON"})
         parts = await settling.placed_parts(connection, KEY.fixture_id)
     assert [(account, part.part_id, part.stake, part.price, part.settlement) for account, part in parts] == [
         ("vertex-demo", "p1", D(3), D("2.00"), "WON"),
