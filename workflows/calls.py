@@ -52,8 +52,7 @@ async def note(name: str, argument: Any) -> None:
 
 
 async def slow(name: str, argument: Any, result: type[T], *, summary: str, minutes: float | None = None) -> T:
-    """Run ``name`` as a regular activity until it answers (or ``minutes`` have passed); ``summary`` is what the operator
-    reads."""
+    """Run ``name`` as a regular activity until it answers, or ``minutes`` have passed; operators read ``summary``."""
     answer: T = await workflow.execute_activity(
         name,
         argument,

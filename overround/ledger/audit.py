@@ -1,6 +1,8 @@
-"""The ledger against the venues' and bookmaker's own books: every order, fill and bet has its partner, money to the cent.
+"""The ledger against the venues' and bookmaker's own books: every order, fill and bet has its partner, and money
+agrees to the cent.
 
-The witness is the paper world's own record (``GET /witness?house=false`` of its admin app); nothing here asks an adapter.
+The witness is the paper world's own record (``GET /witness?house=false`` of its admin app); nothing here asks an
+adapter.
 """
 
 from collections import defaultdict
@@ -231,7 +233,10 @@ def _same() -> Any:
 
 
 def _compare_results(
-    result: Audit, settled: Mapping[tuple[str, str], Row[Any]], gains: Mapping[str, Decimal], rows: Mapping[str, Row[Any]]
+    result: Audit,
+    settled: Mapping[tuple[str, str], Row[Any]],
+    gains: Mapping[str, Decimal],
+    rows: Mapping[str, Row[Any]],
 ) -> None:
     for (subject, key), row in settled.items():
         if subject != "order":

@@ -29,8 +29,8 @@ def demo(
 ) -> str:
     """Create or refresh the demo; returns its API key, the same for the same secret.
 
-    ``trading`` is the parsed trading file: ``[default]`` and ``[tournament.ID]`` tables of ``TradingConfig`` names; raises
-    ``BadConfig`` and changes nothing when one is wrong.
+    ``trading`` is the parsed trading file: ``[default]`` and ``[tournament.ID]`` tables of ``TradingConfig`` names;
+    raises ``BadConfig`` and changes nothing when one is wrong.
     """
     return asyncio.run(_demo(database_url, paper, secret_key, trading or {}))
 

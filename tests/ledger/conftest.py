@@ -1,4 +1,4 @@
-"""One ledger for all tests here, emptied before each: a client who trades on two exchanges and hedges at one bookmaker."""
+"""One ledger for all tests here, emptied before each: a client of two exchanges who hedges at one bookmaker."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
