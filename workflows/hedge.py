@@ -254,7 +254,7 @@ class HedgeWorkflow:
         because = f": {self._reason}" if self._reason else ""
         workflow.set_current_details(
             f"**{self._state}** hedge of `{order.client_order_id}`, bought at {order.price} on {order.exchange} "
-            f"against outcome {order.outcome_id}{because}\n"
+            f"against outcome {order.outcome_id}{because}\n\n"
             f"- filled {now.target} contracts\n- covered by bets {now.done}, in flight {now.in_flight}, "
             f"pooled {now.pooled}\n- still naked {now.residual}"
         )

@@ -138,4 +138,4 @@ class SettlementWorkflow:
                     f"profit {item.profit:+.2f}"
                     for item in self._verdict.booked
                 ]
-        workflow.set_current_details("\n".join(lines[:60]))
+        workflow.set_current_details("\n".join([lines[0], "", *lines[1:60]]))
