@@ -25,7 +25,8 @@ class ReconcileWorkflow:
             minutes=5,
         )
         workflow.set_current_details(
-            f"{report.open_at_venue} open at the venue, {report.open_in_ledger} in the ledger, {report.repaired} mended\n"
+            f"{report.open_at_venue} open at the venue, {report.open_in_ledger} in the ledger, {report.repaired} mended"
+            + "\n"
             + "".join(f"\n- {line}" for line in report.findings)
         )
         return report
