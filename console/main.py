@@ -61,6 +61,7 @@ _delegate("replay", "Play recordings through the engine, to settlement.")
 _delegate("keys", "Create, list and revoke API keys.")
 _delegate("accounts", "Add, list and try exchange and bookmaker accounts.")
 _delegate("trading", "Show and change trading settings while everything runs.")
+_delegate("alarms", "List what a person must know now.")
 _delegate("control", "Pause, stop or resume quoting, for one client or for everybody.")
 
 

@@ -55,7 +55,7 @@ def test_no_package_index_is_named_in_any_lock_or_script() -> None:
 def test_help_lists_every_command() -> None:
     done = console("--help")
     assert done.returncode == 0
-    for command in ("up", "status", "check", "replay", "migrate", "keys"):
+    for command in ("up", "status", "check", "replay", "migrate", "keys", "accounts", "trading", "alarms", "control"):
         assert re.search(rf"\b{command}\b", done.stdout), command
 
 
