@@ -4,11 +4,12 @@ A fill goes to its hedge first (signal-with-start: the first fill starts it), th
 has finished is started again, only to take the evidence and end.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
@@ -19,12 +20,13 @@ from overround.domain.orders import Evidence, Matched, Unmatched
 from overround.exchanges.base import OrderUpdate, VenueFill
 from overround.ledger import configs as ledger_configs
 from overround.ledger.alarms import raise_alarm
-from overround.ledger.lookups import OrderFacts, find_order
+from overround.ledger.lookups import OrderFacts, confirmed, find_order
 from workflows.attributes import attributes
 from workflows.names import TASK_TIMEOUT, TRADING
 
 log = structlog.get_logger(__name__)
 REMEMBERED = 20_000
+CONFIGS_SECONDS = 1.0
 
 
 class Signals:
@@ -35,6 +37,7 @@ class Signals:
         self._database = database
         self._queue = task_queue
         self._configs = ledger_configs.Configs(-1, {})
+        self._configs_at = float("-inf")
         self._facts: OrderedDict[tuple[str, str], OrderFacts] = OrderedDict()
         self._told: OrderedDict[tuple[str, str, str, bool], None] = OrderedDict()
 
@@ -62,9 +65,14 @@ class Signals:
         return await self.updates(account_id, [update]) > 0
 
     async def updates(self, account_id: str, updates: Sequence[OrderUpdate]) -> int:
-        """Tell the venue's view of several orders, one signal per owner; how many orders somebody owns."""
+        """Tell the venue's view of several orders, one signal per owner, leaving out what the ledger shows that the
+        owner knows; how many were told."""
+        async with self._database.connect() as connection:
+            known = await confirmed(connection, account_id, [update.seen for update in updates])
         told: dict[str, tuple[OrderFacts, list[OrderEvidence]]] = {}
         for update in updates:
+            if update.seen.venue_order_id in known:
+                continue
             facts = await self.facts(account_id, update.venue_order_id, update.client_order_id)
             if facts is not None and facts.action == "buy":
                 _, items = told.setdefault(facts.workflow_id, (facts, []))
@@ -126,10 +134,9 @@ class Signals:
             if key is not None and (account_id, key) in self._facts:
                 return self._facts[(account_id, key)]
         async with self._database.connect() as connection:
-            if await ledger_configs.newest(connection) != self._configs.version:
-                self._configs = await ledger_configs.load(connection)
+            configs = await self._newest_configs(connection)
             found = await find_order(
-                connection, self._configs, account_id, venue_order_id=venue_order_id, client_order_id=client_order_id
+                connection, configs, account_id, venue_order_id=venue_order_id, client_order_id=client_order_id
             )
         if found is not None:
             for key in (found.client_order_id, venue_order_id):
@@ -138,6 +145,14 @@ class Signals:
             while len(self._facts) > REMEMBERED:
                 self._facts.popitem(last=False)
         return found
+
+    async def _newest_configs(self, connection: AsyncConnection) -> ledger_configs.Configs:
+        """Every client's settings, at most a second old."""
+        if time.monotonic() - self._configs_at > CONFIGS_SECONDS:
+            if await ledger_configs.newest(connection) != self._configs.version:
+                self._configs = await ledger_configs.load(connection)
+            self._configs_at = time.monotonic()
+        return self._configs
 
     async def _signal(self, workflow_id: str, name: str, argument: object) -> None:
         try:

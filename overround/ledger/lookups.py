@@ -1,8 +1,10 @@
 """Whose order is this? Finds an order by whatever the venue called it, with what its hedge needs to know."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -11,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.domain.markets import Instrument
 from overround.domain.messages import HedgedOrder, Owner
-from overround.domain.orders import OPEN
+from overround.domain.orders import OPEN, Seen
 from overround.ledger import tables as t
 from overround.ledger.configs import Configs
 
@@ -82,6 +84,22 @@ async def find_order(
     instrument = None if body is None else INSTRUMENT.validate_json(json.dumps(body))
     others = tuple(sorted(item.outcome_id for item in siblings if item.outcome_id != row.outcome_id))
     return _facts(row, configs, instrument, others)
+
+
+async def confirmed(connection: AsyncConnection, account_id: str, views: Sequence[Seen]) -> set[str]:
+    """Venue ids of the orders about which the ledger, and so their owner, already says exactly what the venue says."""
+    said = {view.venue_order_id: view for view in views}
+    columns = (t.orders.c.venue_order_id, t.orders.c.status, t.orders.c.filled)
+    query = select(*columns).where(
+        t.orders.c.account_id == account_id, t.orders.c.venue_order_id.in_(said), ~t.orders.c.unknown
+    )
+    rows = await connection.execute(query)
+    return {row.venue_order_id for row in rows if _agree(said[row.venue_order_id], row.status, row.filled)}
+
+
+def _agree(view: Seen, status: str, filled: Decimal) -> bool:
+    resting = "PARTIAL" if view.filled else "PLACED"
+    return status == (view.ended or resting) and filled == view.filled
 
 
 async def instruments_of(

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from overround.domain.markets import Instrument
+from overround.domain.orders import Seen
 from overround.feed.messages import Fixture, Score
 from overround.ledger import alarms, configs, fixtures, heartbeats, lookups, progress
 from overround.ledger.db import normalise
@@ -222,3 +223,32 @@ def test_a_ledger_that_does_not_answer_is_an_error() -> None:
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_any_way_to_write_an_address_will_do(scheme: str) -> None:
     assert normalise(f"{scheme}://db.invalid/ledger") == "postgresql+psycopg://db.invalid/ledger"
+
+
+@pytest.mark.parametrize(
+    ("filled", "ended", "status", "row_filled", "unknown", "same"),
+    [
+        ("0", None, "PLACED", "0", False, True),
+        ("0", None, "PENDING_PLACEMENT", "0", False, False),
+        ("0", None, "CANCELLED", "0", False, False),
+        ("0", "CANCELLED", "PLACED", "0", False, False),
+        ("0", "CANCELLED", "CANCELLED", "0", False, True),
+        ("5", "CANCELLED", "CANCELLED", "0", False, False),
+        ("5", None, "PARTIAL", "5", False, True),
+        ("7", None, "PARTIAL", "5", False, False),
+        ("0", None, "PLACED", "0", True, False),
+    ],
+)
+async def test_only_what_the_ledger_says_exactly_is_not_told_again(
+    ledger: AsyncEngine, filled: str, ended: Any, status: str, row_filled: str, unknown: bool, same: bool
+) -> None:
+    await claim(ledger, spec("c1"))
+    await write(
+        ledger,
+        "UPDATE orders SET venue_order_id = 'v1', status = :status, filled = :filled, unknown = :unknown",
+        status=status, filled=D(row_filled), unknown=unknown,
+    )  # fmt: skip
+    view = Seen("v1", D(filled), ended)
+    async with ledger.connect() as connection:
+        assert await lookups.confirmed(connection, "kalshi-demo", [view]) == ({"v1"} if same else set())
+        assert await lookups.confirmed(connection, "polymarket-demo", [view]) == set(), "another account's order"
