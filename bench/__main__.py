@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from bench import kills, load, quotes
-from bench.desk import VENUES
 from bench.figures import Report, figure, markdown, percentile, single, table
 from bench.rig import NotInTime, Rig, new_folder, opened, remove
 
@@ -29,7 +28,8 @@ class Plan:
     moves: float = 20.0
     fills: float = 3.0
     seconds: float = 30.0
-    fixtures: int = 10
+    fixtures: int = 20
+    both: bool = False
     repeats: int = 3
 
 
@@ -78,7 +78,7 @@ class Run:
         await self._floor()
         moved = await quotes.moves(self.rig, plan.seconds, plan.moves)
         await self._floor()
-        note = f"{plan.moves:g} moves/s, {len(VENUES)} requotes each; {moved.unanswered} unanswered"
+        note = f"{plan.moves:g} moves/s, {moved.expected} requotes wanted, {moved.unanswered} not asked for in time"
         self.report.add(
             figure("odds frame -> venue request", "ms", moved.first, self.floors.signal, aim="1.5x", note=note),
             figure("odds frame -> new quote rests", "ms", moved.quoted, self.floors.signal, note="cancel, then place"),
@@ -99,7 +99,7 @@ class Run:
     async def _emergency(self) -> None:
         floor = [await kills.emergency_floor(self.rig) for _ in range(self.plan.repeats)]
         found = [await kills.emergency(self.rig) for _ in range(self.plan.repeats)]
-        note = f"{4 * len(self.rig.desk.fixtures)} orders of {2 * len(self.rig.desk.fixtures)} owners"
+        note = f"{self.rig.desk.orders} orders of {self.rig.desk.owners} owners"
         self.report.add(figure("emergency -> no open order", "ms", found, floor, note=note))
 
     async def _memory(self) -> None:
@@ -109,7 +109,7 @@ class Run:
 
     async def _sustained(self) -> None:
         rates = tuple(self.plan.moves * factor for factor in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0))
-        steps = await load.ramp(self.rig, rates, max(3.0, self.plan.seconds / 5), len(VENUES))
+        steps = await load.ramp(self.rig, rates, max(3.0, self.plan.seconds / 5))
         best = load.knee(steps)
         words = "; ".join(f"{s.requotes:.0f}/s p50 {s.p50:.0f} p99 {s.p99:.0f} ({s.answered:.0%})" for s in steps)
         value = best.requotes if best else 0.0
@@ -147,7 +147,7 @@ def machine() -> dict[str, Any]:
 def measure(plan: Plan) -> Report:
     """Start everything, measure, stop everything."""
     report, folder = Report(machine()), new_folder()
-    rig = Rig(folder)
+    rig = Rig(folder, both=plan.both)
     try:
         environment = rig.launch()
         asyncio.run(_measure(rig, environment, plan, report))
@@ -171,12 +171,15 @@ def plan_of(arguments: Sequence[str]) -> tuple[Plan, argparse.Namespace]:
     parser.add_argument("--seconds", type=float, default=30.0, help="how long the quote path is measured")
     parser.add_argument("--moves", type=float, default=20.0, help="market moves a second")
     parser.add_argument("--fills", type=float, default=3.0, help="fills a second")
-    parser.add_argument("--fixtures", type=int, default=10, help="markets, each on two exchanges with two orders")
+    parser.add_argument("--fixtures", type=int, default=20, help="markets, each with two orders")
+    parser.add_argument("--both", action="store_true", help="quote every market on both exchanges, not on one in turn")
     parser.add_argument("--repeats", type=int, default=3, help="emergencies and kills")
     given = parser.parse_args(arguments)
     if unknown := set(given.part) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    plan = Plan(given.part or PARTS, given.moves, given.fills, given.seconds, given.fixtures, given.repeats)
+    plan = Plan(
+        given.part or PARTS, given.moves, given.fills, given.seconds, given.fixtures, given.both, given.repeats
+    )
     return plan, given
 
 

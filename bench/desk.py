@@ -38,7 +38,8 @@ class Move:
 class Desk:
     """A quiet paper world whose every event the bench causes and times."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, both: bool = False) -> None:
+        """``both`` lists every game on both exchanges, so that a move is two requotes; else on them in turn."""
         credentials = load_credentials(folder / "paper" / "credentials.json")
         self.assembly = Assembly(Store(None), credentials, Options())
         self.world = self.assembly.world
@@ -46,6 +47,7 @@ class Desk:
         self.feed = FeedTap()
         self.assembly.feed.hub.clients.add(self.feed)
         self.taps = self._taps()
+        self.both = both
         self.fixtures: list[PaperFixture] = []
         self.moves: dict[str, Move] = {}
         self._words: dict[str, str] = {}
@@ -78,7 +80,7 @@ class Desk:
                 self.world.tell(fixture, topic)
 
     def _list(self, fixture: PaperFixture) -> None:
-        for name in VENUES:
+        for name in self.venues(fixture.fixture_id):
             self.world.exchanges[name].list_fixture(fixture)
         self._price(fixture, 0)
         self.world.fixtures[fixture.fixture_id] = fixture
@@ -86,10 +88,24 @@ class Desk:
         self._words[fixture.fixture_id] = fixture.fixture_id
         for ids in fixture.native.values():
             self._words |= dict.fromkeys((*ids.markets.values(), *ids.outcomes.values()), fixture.fixture_id)
-        for venue in VENUES:
+        for venue in self.venues(fixture.fixture_id):
             for outcome in OUTCOMES:
                 if book := self.world.exchanges[venue].book_of(fixture.fixture_id, outcome):
                     self._words[book[0]] = fixture.fixture_id
+
+    def venues(self, fixture_id: str) -> tuple[str, ...]:
+        """Where a game is quoted."""
+        return VENUES if self.both else (VENUES[int(fixture_id[-8:]) % len(VENUES)],)
+
+    @property
+    def owners(self) -> int:
+        """How many workflows own our orders: one per game and exchange."""
+        return sum(len(self.venues(fixture.fixture_id)) for fixture in self.fixtures)
+
+    @property
+    def orders(self) -> int:
+        """How many of our orders rest when all is quoted."""
+        return len(OUTCOMES) * self.owners
 
     def _price(self, fixture: PaperFixture, state: int) -> None:
         for outcome, price in zip(fixture.markets[0].outcomes, ODDS[state], strict=True):

@@ -5,7 +5,7 @@ import time
 
 from temporalio.common import WorkflowIDConflictPolicy
 
-from bench.desk import MARKET, VENUES
+from bench.desk import MARKET
 from bench.rig import NotInTime, Rig
 from overround.domain.control import Command, ControlRequest, ControlStart, GateResult
 from overround.domain.ids import control_workflow
@@ -34,20 +34,20 @@ async def command(rig: Rig, word: Command) -> GateResult:
 
 async def emergency(rig: Rig) -> float:
     """Milliseconds from the command to our last open order gone; quoting is then allowed again."""
-    await rig.quoting(4 * len(rig.desk.fixtures))
+    await rig.quoting(rig.desk.orders)
     started = time.monotonic()
     asking = asyncio.create_task(command(rig, "emergency"))
     gone = await rig.until(lambda: rig.desk.ours() == 0, "no open order after an emergency stop", 30, 0.002)
     await asking
     await command(rig, "clear")
-    await rig.quoting(4 * len(rig.desk.fixtures))
+    await rig.quoting(rig.desk.orders)
     return (gone - started) * 1000
 
 
 async def emergency_floor(rig: Rig) -> float:
     """Milliseconds to tell as many idle workflows as there are owners of orders, one after another as a sweep does,
     until the last one's local activity ran."""
-    ids = [f"floor:sweep:{number}" for number in range(len(VENUES) * len(rig.desk.fixtures))]
+    ids = [f"floor:sweep:{number}" for number in range(rig.desk.owners)]
     for workflow_id in ids:
         await rig.start_floor(workflow_id)
     await asyncio.sleep(1.0)
@@ -114,7 +114,7 @@ class Takeover:
 
     async def _prepare(self, old: PaperFixture, floor_id: str) -> None:
         """A floor workflow and a hedge that have run on the worker about to die."""
-        await self._rig.quoting(4 * len(self._rig.desk.fixtures))
+        await self._rig.quoting(self._rig.desk.orders)
         await self._rig.start_floor(floor_id)
         began = time.monotonic()
         self._fill(old)
@@ -126,7 +126,7 @@ class Takeover:
         return self._rig.desk.fixtures[self._turn % len(self._rig.desk.fixtures)]
 
     def _fill(self, fixture: PaperFixture) -> None:
-        if not self._rig.desk.take("kalshi", fixture, MARKET, "4"):
+        if not self._rig.desk.take(self._rig.desk.venues(fixture.fixture_id)[0], fixture, MARKET, "4"):
             raise NotInTime(f"nothing to take in {fixture.fixture_id}")
 
     async def _bet(self, fixture: PaperFixture, since: float) -> float:

@@ -36,23 +36,22 @@ class Step:
         return self.p99 <= SLOWEST and self.answered >= ANSWERED
 
 
-def step_of(rate: float, moved: Moved, venues: int) -> Step:
+def step_of(rate: float, moved: Moved) -> Step:
     """The figures of one rate."""
-    wanted = len(moved.moves) * venues
-    share = moved.requotes / wanted if wanted else 0.0
+    share = moved.requotes / moved.expected if moved.expected else 0.0
     p50, p99 = percentile(moved.quoted, 0.5), percentile(moved.quoted, 0.99)
     return Step(rate, moved.requotes / moved.seconds, p50, p99, share)
 
 
-async def ramp(rig: Rig, rates: tuple[float, ...], seconds: float, venues: int) -> list[Step]:
+async def ramp(rig: Rig, rates: tuple[float, ...], seconds: float) -> list[Step]:
     """Faster and faster until a rate is not sustained."""
     steps: list[Step] = []
     for rate in rates:
-        steps.append(step_of(rate, await moves(rig, seconds, rate), venues))
+        steps.append(step_of(rate, await moves(rig, seconds, rate)))
         if not steps[-1].sustained:
             break
         with contextlib.suppress(NotInTime):
-            await rig.quoting(4 * len(rig.desk.fixtures), 5)
+            await rig.quoting(rig.desk.orders, 5)
     return steps
 
 
@@ -74,7 +73,7 @@ def memory_kib(used: dict[str, Usage]) -> int:
 
 async def memory_per_order(rig: Rig) -> tuple[float, int, dict[str, Usage]]:
     """KiB of all parts per open order more, how many more, and the parts' use when all rest."""
-    few = 4 * len(rig.desk.fixtures)
+    few = rig.desk.orders
     await rig.quoting(few)
     before = memory_kib(rig.usage())
     await configure(rig, {"levels": LEVELS, "size": "10"})

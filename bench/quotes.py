@@ -1,17 +1,19 @@
 """Odds frame in -> venue request out, fill at the venue -> bet request out, and the floor of both at the same rates."""
 
 import asyncio
+import contextlib
 import itertools
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.desk import OUTCOMES, VENUES, Move
+from bench.desk import OUTCOMES, Move
 from bench.processes import Usage
-from bench.rig import Rig
+from bench.rig import NotInTime, Rig
+from bench.wires import Arrivals, Tap
 
-SETTLE = 1.5
-"""Seconds after the last event in which its answer still counts."""
+SETTLE, LATEST = 1.5, 10.0
+"""Seconds after the last event in which an answer still counts: of a move, and of a fill."""
 
 
 @dataclass(slots=True)
@@ -25,15 +27,20 @@ class Floors:
 @dataclass(slots=True)
 class Moved:
     """What came of a series of moves. Latencies in milliseconds; ``first`` is the first request a move caused,
-    ``quoted`` the new quote resting; ``unanswered`` moves got no request before the market moved again."""
+    ``quoted`` the new quote resting, ``expected`` how many requotes the moves called for."""
 
     moves: list[Move]
     first: list[float]
     quoted: list[float]
-    unanswered: int
+    expected: int
     seconds: float
     before: dict[str, Usage]
     after: dict[str, Usage]
+
+    @property
+    def unanswered(self) -> int:
+        """Requotes of which no request came before the market moved again."""
+        return self.expected - len(self.first)
 
     @property
     def requotes(self) -> int:
@@ -50,14 +57,15 @@ async def paced(rate: float, seconds: float) -> AsyncIterator[int]:
 
 
 async def floors(rig: Rig, seconds: float, rate: float, fills: float) -> Floors:
-    """The Temporal path doing nothing: ``rate`` moves a second, each told to two owners, and ``fills`` new hedges."""
-    ids = [f"floor:{number}" for number in range(len(VENUES) * len(rig.desk.fixtures))]
+    """The Temporal path doing nothing: as many owners told as ``rate`` moves a second tell, ``fills`` new hedges."""
+    ids = [f"floor:{number}" for number in range(rig.desk.owners)]
     for workflow_id in ids:
         await rig.start_floor(workflow_id)
     sent: dict[str, float] = {}
     begun: dict[str, float] = {}
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_floor_signals(rig, tasks, ids, sent, seconds, rate))
+        each = rig.desk.owners // len(rig.desk.fixtures)
+        tasks.create_task(_floor_signals(rig, tasks, ids, sent, seconds, rate, each))
         tasks.create_task(_floor_starts(rig, tasks, begun, seconds, fills))
     await asyncio.sleep(SETTLE)
     done = rig.marks()
@@ -68,15 +76,21 @@ async def floors(rig: Rig, seconds: float, rate: float, fills: float) -> Floors:
 
 
 async def _floor_signals(
-    rig: Rig, tasks: asyncio.TaskGroup, ids: Sequence[str], sent: dict[str, float], seconds: float, rate: float
+    rig: Rig,
+    tasks: asyncio.TaskGroup,
+    ids: Sequence[str],
+    sent: dict[str, float],
+    seconds: float,
+    rate: float,
+    each: int,
 ) -> None:
     async def one(workflow_id: str) -> None:
         at = time.monotonic()
         sent[await rig.touch(workflow_id)] = at
 
     async for number in paced(rate, seconds):
-        for place in range(len(VENUES)):
-            tasks.create_task(one(ids[(number * len(VENUES) + place) % len(ids)]))
+        for place in range(each):
+            tasks.create_task(one(ids[(number * each + place) % len(ids)]))
 
 
 async def _floor_starts(
@@ -97,20 +111,20 @@ async def moves(rig: Rig, seconds: float, rate: float) -> Moved:
     made = [rig.desk.move(fixtures[number % len(fixtures)]) async for number in paced(rate, seconds)]
     took = time.monotonic() - started
     await asyncio.sleep(SETTLE)
-    first = answered(rig, made)
+    first = answered(rig.desk.taps, rig.desk.venues, made)
     quoted = [(at - move.at) * 1000 for move in made for at in move.quoted.values()]
-    expected = len(made) * len(VENUES)
-    return Moved(made, first, quoted, expected - len(first), took, before, rig.usage())
+    expected = sum(len(rig.desk.venues(move.fixture_id)) for move in made)
+    return Moved(made, first, quoted, expected, took, before, rig.usage())
 
 
-def answered(rig: Rig, made: Sequence[Move]) -> list[float]:
+def answered(taps: Mapping[str, Tap], venues: Callable[[str], Sequence[str]], made: Sequence[Move]) -> list[float]:
     """Milliseconds from each move to the first request about its market, at each venue that sent one in time."""
     found: list[float] = []
     ends: dict[str, float] = {}
     for move in reversed(made):
         end = ends.get(move.fixture_id, float("inf"))
-        for venue in VENUES:
-            at = rig.desk.taps[venue].arrivals.first_after(venue, move.fixture_id, move.at)
+        for venue in venues(move.fixture_id):
+            at = taps[venue].arrivals.first_after(venue, move.fixture_id, move.at)
             if at is not None and at < end:
                 found.append((at - move.at) * 1000)
         ends[move.fixture_id] = move.at
@@ -120,7 +134,8 @@ def answered(rig: Rig, made: Sequence[Move]) -> list[float]:
 async def fills(rig: Rig, seconds: float, rate: float, moves_rate: float) -> tuple[list[float], int]:
     """Fills at ``rate`` a second while the markets move; milliseconds to each one's bet request, and how many fills."""
     moving = asyncio.create_task(moves(rig, seconds + SETTLE, moves_rate))
-    spots = itertools.cycle([(f, v, o) for v in VENUES for o in OUTCOMES for f in rig.desk.fixtures])
+    desk = rig.desk
+    spots = itertools.cycle([(f, v, o) for o in OUTCOMES for f in desk.fixtures for v in desk.venues(f.fixture_id)])
     made: list[tuple[str, float]] = []
     async for _ in paced(rate, seconds):
         for fixture, venue, outcome in itertools.islice(spots, 5):
@@ -129,11 +144,13 @@ async def fills(rig: Rig, seconds: float, rate: float, moves_rate: float) -> tup
                 made.append((fixture.fixture_id, at))
                 break
     await moving
-    return hedged(rig, made), len(made)
-
-
-def hedged(rig: Rig, made: Sequence[tuple[str, float]]) -> list[float]:
-    """Milliseconds from each fill (fixture, monotonic time) to the first bet request about its fixture."""
     arrivals = rig.desk.taps["abp"].arrivals
+    with contextlib.suppress(NotInTime):  # a late bet counts as late, not as none
+        await rig.until(lambda: len(hedged(arrivals, made)) == len(made), "a bet for every fill", LATEST)
+    return hedged(arrivals, made), len(made)
+
+
+def hedged(arrivals: Arrivals, made: Sequence[tuple[str, float]]) -> list[float]:
+    """Milliseconds from each fill (fixture, monotonic time) to the first bet request about its fixture."""
     found = [(arrivals.first_after("abp", fixture_id, at), at) for fixture_id, at in made]
     return [(bet - at) * 1000 for bet, at in found if bet is not None]

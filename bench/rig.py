@@ -39,9 +39,9 @@ class NotInTime(Exception):
 class Rig:
     """The running engine. ``worker`` may be killed and started again; ``standby`` is a second one when asked for."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, both: bool = False) -> None:
         self.folder = folder
-        self.desk = Desk(folder)
+        self.desk = Desk(folder, both=both)
         self.servers = Servers(NAMES, 0)
         self.postgres = Postgres(folder)
         self.temporal = TemporalServer(folder, ui_port=None, attributes=ATTRIBUTES)
@@ -174,11 +174,11 @@ class Rig:
 
 @asynccontextmanager
 async def opened(rig: Rig, environment: dict[str, str], fixtures: int) -> AsyncIterator[Rig]:
-    """The rig with ``fixtures`` games quoted on both exchanges: four orders each."""
+    """The rig with ``fixtures`` games quoted."""
     try:
         await rig.open(environment)
         rig.desk.list_fixtures(fixtures)
-        await rig.quoting(4 * fixtures)
+        await rig.quoting(rig.desk.orders)
         yield rig
     finally:
         await rig.close()
