@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -196,10 +197,16 @@ def running(pid: int) -> bool:
     return True
 
 
+FREE_PORTS = range(10_000, 32_000)
+"""Below the ports that systems lend to outgoing connections: what is free now stays free until it is used."""
+
+
 def free_port(host: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on, drawn, so that two who ask at once rarely get the same."""
+    for port in random.SystemRandom().sample(FREE_PORTS, 200):
+        if not port_taken(port, host):
+            return port
+    raise StartError(f"no free port on {host} in {FREE_PORTS.start}-{FREE_PORTS.stop}")
 
 
 def port_taken(port: int, host: str = "127.0.0.1") -> bool:

@@ -63,11 +63,9 @@ def console(up: Up, *arguments: str, seconds: float = 120) -> subprocess.Complet
     )
 
 
-def checked(up: Up, wait: int = 40) -> str:
-    """``overround check`` is clean; what it printed. The matches stand still meanwhile."""
-    admin(up, "/pause", {"paused": True})
-    done = console(up, "check", "--wait", str(wait))
-    admin(up, "/pause", {"paused": False})
+def checked(up: Up, wait: int = 60) -> str:
+    """``overround check`` is clean beside everything that goes on; what it printed."""
+    done = console(up, "check", "--wait", str(wait), seconds=3 * wait)
     assert done.returncode == 0, f"{done.stdout}{done.stderr}\n{up.text}"
     return done.stdout
 
