@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -66,18 +66,36 @@ class ControlActivities:
 
     @activity.defn(name="sweep_gate")
     async def sweep_gate(self, sweep: Sweep) -> int:
-        """Tell every owner of open orders in scope; how many owners there still are."""
+        """Tell every owner in scope how its client's gate stands; how many still own open orders.
+
+        A gate that opens concerns owners without open orders too: the closed gate left them none.
+        """
         client = None if sweep.scope == GLOBAL else sweep.scope
         async with self._database.connect() as connection:
-            owners = await open_owners(connection, client)
-        for workflow_id in owners:
+            resting = await open_owners(connection, client)
+            owners = await _owners(connection, client, resting if sweep.blocked else None)
+            gates = {name: await closed_because(connection, name) for name in set(owners.values())}
+        for workflow_id, name in owners.items():
             activity.heartbeat(workflow_id)
             try:
-                await self._client.get_workflow_handle(workflow_id).signal("gate", Gate(sweep.blocked))
+                await self._client.get_workflow_handle(workflow_id).signal("gate", Gate(gates[name]))
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     raise
-        return len(owners)
+        return len(resting)
+
+
+async def _owners(connection: AsyncConnection, client: str | None, among: list[str] | None) -> dict[str, str]:
+    """Workflow id to client of order owners in fixtures not settled yet, or only of those ``among``."""
+    settled = select(t.fixture_settlements.c.fixture_id).where(t.fixture_settlements.c.state == "BOOKED")
+    query = select(t.orders.c.workflow_id, t.orders.c.client).where(
+        t.orders.c.action == "buy", t.orders.c.fixture_id.not_in(settled)
+    )
+    if among is not None:
+        query = select(t.orders.c.workflow_id, t.orders.c.client).where(t.orders.c.workflow_id.in_(among))
+    if client is not None:
+        query = query.where(t.orders.c.client == client)
+    return {row.workflow_id: row.client for row in await connection.execute(query.distinct())}
 
 
 def _values(change: GateChange, old: dict[str, Any]) -> dict[str, Any]:

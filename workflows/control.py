@@ -4,6 +4,7 @@ A command writes the gate first (from then on no order can be claimed), then tel
 goes on telling until nothing rests: also when every process dies half-way.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import workflow
@@ -12,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from overround.domain.control import ControlRequest, ControlStart, GateChange, GateResult, Sweep
     from workflows.calls import fast, slow
 
-SWEEP_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+SWEEP_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 @workflow.defn(name="ControlWorkflow")
@@ -22,39 +23,43 @@ class ControlWorkflow:
     @workflow.init
     def __init__(self, start: ControlStart) -> None:
         self._scope = start.scope
-        self._sweeping = False
-        self._blocked: str | None = None
+        self._blocked = start.blocked
+        self._sweeping = start.sweeping
 
     @workflow.update
     async def command(self, request: ControlRequest) -> GateResult:
-        """Apply a command; answered once the gate is written and a first sweep has told the owners."""
+        """Apply a command; answered once the gate is written and a first sweep has told the owners.
+
+        Also when the gate was so already: whoever wrote it may have died before anybody was told.
+        """
         change = GateChange(self._scope, request.command, request.reason or f"{request.command} by {request.by}")
         result = await fast("set_gate", change, GateResult)
         self._blocked = result.blocked
-        if result.changed:
-            self._sweeping = True
-            await slow(
-                "sweep_gate", Sweep(self._scope, self._blocked), int, summary=f"{request.command}: tell every owner"
-            )
+        await self._sweep(f"{request.command}: tell every owner")
+        self._sweeping = True
         return result
 
     @workflow.run
     async def run(self, start: ControlStart) -> None:
+        pauses = iter(SWEEP_PAUSES)
         while True:
             await workflow.wait_condition(lambda: self._sweeping)
             self._sweeping = False
-            await self._finish()
-            if workflow.info().is_continue_as_new_suggested():
-                await workflow.wait_condition(workflow.all_handlers_finished)
-                workflow.continue_as_new(start)
+            if await self._sweep("Finish what the command began") == 0 or self._blocked is None:
+                pauses = iter(SWEEP_PAUSES)
+            else:
+                await self._pause(next(pauses, SWEEP_PAUSES[-1]))
+                self._sweeping = True
+            if workflow.info().is_continue_as_new_suggested() and workflow.all_handlers_finished():
+                workflow.continue_as_new(ControlStart(self._scope, self._blocked, self._sweeping))
 
-    async def _finish(self) -> None:
-        """Sweep until nothing rests that the gate forbids."""
-        for pause in (*SWEEP_PAUSES, *([30.0] * 200)):
-            left = await slow(
-                "sweep_gate", Sweep(self._scope, self._blocked), int, summary="Finish what the command began"
-            )
-            workflow.set_current_details(f"{self._scope}: {self._blocked or 'trading'}; {left} order(s) still resting")
-            if self._blocked is None or left == 0 or self._sweeping:
-                return
-            await workflow.sleep(timedelta(seconds=pause))
+    async def _pause(self, seconds: float) -> None:
+        """Wait before the next sweep, or until a new command wants one."""
+        with suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self._sweeping, timeout=timedelta(seconds=seconds))
+
+    async def _sweep(self, summary: str) -> int:
+        """Tell every owner how the gate stands; how many still own resting orders."""
+        left = await slow("sweep_gate", Sweep(self._scope, self._blocked), int, summary=summary)
+        workflow.set_current_details(f"{self._scope}: {self._blocked or 'trading'}; {left} owner(s) of resting orders")
+        return left

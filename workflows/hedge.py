@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Literal
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from overround.domain.ids import client_order_id, request_id
@@ -32,11 +32,13 @@ with workflow.unsafe.imports_passed_through():
     from overround.domain.numbers import ONE, ZERO
     from overround.domain.orders import Fill
     from workflows.attributes import STATE
-    from workflows.calls import fast, note, slow
+    from workflows.calls import FAILED, fast, note, slow
 
 LINGER = timedelta(minutes=2)
 BET_SECONDS = 4
 OPEN_RETRY = timedelta(seconds=10)
+STEP_SECONDS = 10.0
+"""A step that cannot be taken for so long leaves the residual open: the owner must stop quoting."""
 PAUSES = (0.25, 0.5, 1.0, 2.0, 3.0)
 
 State = Literal["HEDGING", "DONE", "UNKNOWN", "OPEN"]
@@ -60,7 +62,8 @@ class HedgeWorkflow:
         self._told: HedgeProgress | None = None
         self._work = bool(start.fills)
         self._reason = ""
-        self._unwound = False
+        self._selling = start.selling
+        self._unwound = start.selling is not None
         self._closing = ""
 
     @workflow.signal
@@ -98,10 +101,10 @@ class HedgeWorkflow:
             await self._cover()
             await self._tell_owner()
             self._describe()
-            if workflow.info().is_continue_as_new_suggested() and not self._work:
-                workflow.continue_as_new(self._handover())
             if self._closing and not self._work:
                 return
+            if workflow.info().is_continue_as_new_suggested() and not self._work:
+                workflow.continue_as_new(self._handover())
 
     async def _wait(self) -> bool:
         """True when there is something to do; False when the hedge is done and nothing came for a while."""
@@ -117,8 +120,13 @@ class HedgeWorkflow:
     async def _cover(self) -> None:
         attempt, account, misses, self._reason = 0, 0, 0, ""
         deadline = workflow.time() + self._order.config.hedge_seconds
+        if self._selling is not None and not await self._sold(self._selling):
+            return await self._enter("OPEN", self._reason)
         while True:
-            result = await self._attempt(attempt, account)
+            try:
+                result = await self._attempt(attempt, account)
+            except FAILED as error:
+                return self._stuck(error)
             self._totals = result.totals
             if result.outcome == "COVERED":
                 return await self._enter("DONE", "")
@@ -160,7 +168,13 @@ class HedgeWorkflow:
             account,
         )
         self._odds = None
-        return await fast("hedge_step", step, HedgeStepResult)
+        return await fast("hedge_step", step, HedgeStepResult, seconds=STEP_SECONDS)
+
+    def _stuck(self, error: BaseException) -> None:
+        """Nothing can be claimed or written: the residual is open until a later try, and the owner hears of it."""
+        target = sum((fill.size for key, fill in self._fills.items() if key not in self._failed), ZERO)
+        self._totals = self._totals or HedgeTotals(target, ZERO, ZERO, ZERO)
+        self._state, self._reason = "OPEN", f"no step can be taken: {error}"
 
     async def _await_bet(self, result: HedgeStepResult) -> None:
         if result.outcome == "UNKNOWN":
@@ -204,15 +218,20 @@ class HedgeWorkflow:
             min(floor, ONE - Decimal("0.01")),
             int(workflow.time() * 1000),
         )
+        self._selling = request
+        await self._sold(request)
+        return self._totals.residual if self._totals and self._selling is None else residual
+
+    async def _sold(self, request: Unwind) -> bool:
+        """Sell, or learn what became of a sale: nothing may be bet while that is not known."""
+        summary = f"Sell {request.size} back on {self._order.exchange}"
         try:
-            totals = await slow(
-                "unwind", request, HedgeTotals, summary=f"Sell {residual} back on {self._order.exchange}", minutes=2
-            )
-        except ActivityError as error:
-            self._reason = f"{self._reason}; unwinding failed: {error.cause}"
-            return residual
-        self._totals = totals
-        return totals.residual
+            self._totals = await slow("unwind", request, HedgeTotals, summary=summary, minutes=2)
+        except FAILED as error:
+            self._reason = f"{self._reason}; the sale is not known to have happened: {error.cause or error}"
+            return False
+        self._selling = None
+        return True
 
     async def _enter(self, state: State, reason: str) -> None:
         changed = state != self._state or state in ("OPEN", "UNKNOWN")
@@ -244,7 +263,13 @@ class HedgeWorkflow:
 
     def _handover(self) -> HedgeStart:
         return HedgeStart(
-            self._order, tuple(self._fills.values()), tuple(sorted(self._failed)), self._step, self._chain, self._state
+            self._order,
+            tuple(self._fills.values()),
+            tuple(sorted(self._failed)),
+            self._step,
+            self._chain,
+            self._state,
+            self._selling,
         )
 
     def _describe(self) -> None:

@@ -38,7 +38,7 @@ PLACE_SECONDS = 10.0
 """After this a placement or cancel without an answer is unknown, and probed."""
 KEPT_ENDED = 12
 MESSAGES_PER_RUN = 200
-"""Short runs keep what a new worker must replay small: a long replay could outlast its own task's deadline, for ever."""
+"""Short runs keep what a new worker must replay small: a long replay could outlast its task's deadline, for ever."""
 BLOCKED_PAUSE = timedelta(seconds=5)
 LEDGER_SECONDS = 2.0
 """A ledger that is away must not keep an owner from cancelling."""
@@ -185,11 +185,10 @@ class OrderWorkflow:
     # -- acting -----------------------------------------------------------------------------------------------------
 
     async def _act(self, todo: Plan) -> None:
-        """Cancel first; what to place is decided after that, from whatever is newest then."""
         if todo.cancel:
             await self._cancel(todo.cancel)
             self._work = True
-        elif todo.place:
+        if todo.place:
             await self._place(todo.place)
 
     async def _place(self, quotes: tuple[Desired, ...]) -> None:
@@ -436,7 +435,7 @@ class OrderWorkflow:
         quiet = self._quiet_because()
         lines = [f"**{self._owner.title or self._owner.fixture_id}** on {self._owner.exchange}: {quiet or 'quoting'}"]
         lines += [f"- {describe(order)}" for order in self._orders.values() if order.open or order.filled > ZERO]
-        workflow.set_current_details("\n".join(lines[:60]))
+        workflow.set_current_details("\n".join([lines[0], "", *lines[1:60]]))
         state = "QUIET" if quiet else "QUOTING"
         if state != self._state and workflow.info().typed_search_attributes:
             workflow.upsert_search_attributes([STATE.value_set(state)])

@@ -8,9 +8,11 @@ Command = Literal["pause", "resume", "stop", "start", "emergency", "soft_pause",
 
 @dataclass(frozen=True, slots=True)
 class ControlStart:
-    """``scope`` is a client, or ``global``."""
+    """``scope`` is a client, or ``global``; the rest is what one run hands to the next."""
 
     scope: str
+    blocked: str | None = None
+    sweeping: bool = False
 
 
 @dataclass(frozen=True, slots=True)

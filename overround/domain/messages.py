@@ -177,8 +177,21 @@ class FillSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class Unwind:
+    """Sell ``size`` contracts back on the exchange at ``min_price`` or more: the last resort."""
+
+    order: HedgedOrder
+    workflow_id: str
+    run_id: str
+    client_order_id: str
+    size: Decimal
+    min_price: Decimal
+    sent_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class HedgeStart:
-    """A ``HedgeWorkflow``'s input, also what it hands to its next run."""
+    """A ``HedgeWorkflow``'s input, also what it hands to its next run. ``selling`` is a sale not known to have ended."""
 
     order: HedgedOrder
     fills: tuple[Fill, ...] = ()
@@ -186,6 +199,7 @@ class HedgeStart:
     step: int = 0
     chain: str = ""
     state: Literal["HEDGING", "DONE", "UNKNOWN", "OPEN"] = "HEDGING"
+    selling: Unwind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,19 +256,6 @@ class AwaitBet:
     workflow_id: str
     run_id: str
     request_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unwind:
-    """Sell ``size`` contracts back on the exchange at ``min_price`` or more: the last resort."""
-
-    order: HedgedOrder
-    workflow_id: str
-    run_id: str
-    client_order_id: str
-    size: Decimal
-    min_price: Decimal
-    sent_at: int
 
 
 @dataclass(frozen=True, slots=True)

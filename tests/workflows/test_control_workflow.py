@@ -1,0 +1,107 @@
+"""ControlWorkflow: what it starts it finishes, whoever dies in between."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
+
+from overround.domain.control import ControlRequest, ControlStart, GateResult
+from tests.support.stack import running_stack
+from tests.workflows.desk import Desk, at_work, until
+from workflows.names import TASK_TIMEOUT
+
+
+async def control(client: Client, queue: str, scope: str = "global") -> WorkflowHandle[Any, Any]:
+    return await client.start_workflow(
+        "ControlWorkflow", ControlStart(scope), id=f"control-{queue}", task_queue=queue, task_timeout=TASK_TIMEOUT
+    )
+
+
+async def command(handle: WorkflowHandle[Any, Any], word: Any) -> GateResult:
+    result: GateResult = await handle.execute_update(
+        "command", ControlRequest(word, "an operator"), result_type=GateResult
+    )
+    return result
+
+
+@asynccontextmanager
+async def controlled(environment: WorkflowEnvironment, queue: str) -> AsyncIterator[tuple[Desk, Any]]:
+    desk = Desk()
+    async with at_work(environment.client, queue, desk):
+        handle = await control(environment.client, queue)
+        try:
+            yield desk, handle
+        finally:
+            await handle.terminate()
+
+
+async def test_a_repeated_command_says_so_and_changes_nothing(
+    time_skipping: WorkflowEnvironment, task_queue: str
+) -> None:
+    async with controlled(time_skipping, task_queue) as (_, handle):
+        said = [(await command(handle, word)).result for word in ("pause", "pause", "resume", "resume")]
+        assert said == ["paused", "already_paused", "resumed", "already_resumed"]
+
+
+async def test_it_sweeps_until_nothing_rests(time_skipping: WorkflowEnvironment, task_queue: str) -> None:
+    async with controlled(time_skipping, task_queue) as (desk, handle):
+        desk.owners = 2
+        assert (await command(handle, "emergency")).result == "emergency"
+        assert desk.count("sweep_gate") >= 1
+        await time_skipping.sleep(600)
+        assert desk.count("sweep_gate") > 15
+        desk.owners = 0
+        await time_skipping.sleep(120)
+        swept = desk.count("sweep_gate")
+        await time_skipping.sleep(600)
+        assert desk.count("sweep_gate") == swept
+        assert {sweep.blocked for sweep in desk.asked("sweep_gate")} == {"emergency"}
+
+
+async def test_owners_are_told_although_whoever_wrote_the_gate_died_before_saying_so(
+    time_skipping: WorkflowEnvironment, task_queue: str
+) -> None:
+    async with controlled(time_skipping, task_queue) as (desk, handle):
+
+        def writes_and_dies(change: Any) -> Any:
+            desk.write_gate(change)
+            raise RuntimeError("killed")
+
+        desk.then("set_gate", writes_and_dies)
+        assert (await command(handle, "pause")).blocked == "paused"
+        assert desk.count("sweep_gate") >= 1
+
+
+async def test_a_command_is_finished_by_the_next_worker(temporal: Client, task_queue: str) -> None:
+    first, second = Desk(), Desk()
+    first.owners = 3
+    async with at_work(temporal, task_queue, first):
+        handle = await control(temporal, task_queue)
+        await command(handle, "stop")
+    async with at_work(temporal, task_queue, second):
+        await until(lambda: second.count("sweep_gate") > 0, "swept by the second worker", 15)
+        assert {sweep.blocked for sweep in second.asked("sweep_gate")} == {"stopped"}
+    await handle.terminate()
+
+
+async def test_stop_cancels_everything_and_start_quotes_again(
+    database_url: str, temporal: Client, task_queue: str
+) -> None:
+    async with running_stack(database_url, temporal, task_queue, venues=("kalshi",)) as stack:
+        fixture = stack.fixture()
+        await stack.quoted(fixture, 1)
+        everybody = await control(temporal, task_queue)
+        await command(everybody, "pause")
+        await stack.until(lambda: not stack.ours("kalshi"), "nothing rests")
+        await asyncio.sleep(0.5)
+        assert not stack.ours("kalshi")
+        started = time.monotonic()
+        await command(everybody, "resume")
+        await stack.until(lambda: stack.ours("kalshi"), "quoting again", 8)
+        assert time.monotonic() - started < 8
+        await everybody.terminate()
+        await stack.check()
