@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -23,14 +24,17 @@ from overround.domain.messages import (
     HedgeTotals,
     PoolDust,
 )
-from overround.domain.numbers import ZERO, round_down
+from overround.domain.numbers import ZERO, round_down, round_up
 from overround.ledger import hedges as ledger
+from overround.ledger import tables as t
 from overround.ledger.accounts import BookmakerLine, hedge_lines
 from overround.ledger.alarms import clear_alarm, raise_alarm
 from overround.venues import Definitive, Unknown, VenueError
 
 FRESH_MS = 2000
 MAX_ODDS = Decimal(1000)
+ODDS_STEP = Decimal("0.001")
+"""A floor is sent with this precision, rounded up: never a worse price than meant."""
 UNKNOWN_PROBES = 40
 ARRIVAL_SECONDS = 8.0
 """A bet expires within this after it was sent; only later is "never heard of it" conclusive."""
@@ -95,6 +99,8 @@ class HedgeActivities:
     ) -> Claimed:
         unresolved = await ledger.unresolved_bet(connection, step.order.client_order_id)
         now = await ledger.totals(connection, step.order)
+        if unresolved is None and (told := await _told(connection, step, now)) is not None:
+            return Claimed(told)
         if unresolved is not None:
             return Claimed(
                 HedgeStepResult(now, "PENDING", unresolved.request_id, reason="an earlier bet is unanswered")
@@ -220,6 +226,16 @@ class HedgeActivities:
                 await clear_alarm(connection, "naked", key)
 
 
+async def _told(connection: AsyncConnection, step: HedgeStep, now: HedgeTotals) -> HedgeStepResult | None:
+    """What became of this very step's bet, when an earlier run of the step got as far as its answer."""
+    query = select(t.bets).where(t.bets.c.request_id == step.request_id)
+    bet = (await connection.execute(query)).one_or_none()
+    if bet is None:
+        return None
+    outcome: Literal["BET", "REFUSED"] = "BET" if bet.placed_stake else "REFUSED"
+    return HedgeStepResult(now, outcome, step.request_id, bet.refusal or "", bet.reason or "", stake=bet.stake)
+
+
 def _from_signal(step: HedgeStep, line: BookmakerLine | None) -> Quote | None:
     """The odds that came with the fill, while they are fresh enough to bet on."""
     odds: HedgeOdds | None = step.odds
@@ -252,7 +268,7 @@ def _floor(step: HedgeStep, residual: Decimal) -> Decimal:
     size = sum((fill.size for fill in fills), ZERO)
     fee = sum((fill.fee for fill in fills), ZERO) / size if size else ZERO
     try:
-        return floor_odds(order.price, fee, -step.slippage)
+        return round_up(floor_odds(order.price, fee, -step.slippage), ODDS_STEP)
     except NoFloor:
         return MAX_ODDS
 

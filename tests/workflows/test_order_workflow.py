@@ -9,18 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
 from overround.domain.config import TradingConfig
-from overround.domain.messages import (
-    Gate,
-    HedgeProgress,
-    OrderStart,
-    Owner,
-    QuoteSignal,
-    RecordedOrder,
-    Terms,
-)
+from overround.domain.messages import Gate, HedgeProgress, OrderStart, Owner, QuoteSignal, RecordedOrder, Terms
 from overround.domain.orders import Fill, Lost, Matched, Order, Seen
 from tests.domain.desk import KEY, book, instrument, price, settings
 from tests.workflows.desk import Desk, at_work, breaks, evidence, lost, unclaimed, until
@@ -189,6 +182,28 @@ async def test_a_lost_placement_is_probed_and_not_sent_again(
         assert len(it.desk.sent) == 2
 
 
+async def test_what_an_earlier_attempt_sent_from_other_odds_is_known_as_it_was_sent(
+    time_skipping: WorkflowEnvironment, task_queue: str
+) -> None:
+    """A task that ran twice sent 7 contracts the first time, meant 50 the second, and then heard no answer."""
+    async with market(time_skipping, task_queue) as it:
+
+        def first_time(request: Any) -> Any:
+            it.desk.accept(replace(request, specs=tuple(replace(spec, size=Decimal(7)) for spec in request.specs)))
+            raise ApplicationError("no answer in time", non_retryable=True)
+
+        it.desk.then("place_orders", first_time)
+        await it.quote()
+        await until(lambda: len(it.desk.sent) >= 2, "sent")
+        first = it.desk.sent[:2]
+        await until(lambda: all(key in it.desk.ledger for key in first), "known")
+        assert [it.desk.ledger[key].spec.size for key in first] == [7, 7]
+        await it.rests("0.46", "0.47")
+        assert {key: spec.size for key, spec in it.desk.resting.items()} == {
+            key: order.spec.size for key, order in it.desk.ledger.items() if order.open
+        }
+
+
 async def test_a_placement_that_never_arrived_fails_and_is_replaced(
     time_skipping: WorkflowEnvironment, task_queue: str
 ) -> None:
@@ -263,7 +278,9 @@ async def test_a_cancel_that_comes_too_late_is_a_fill(time_skipping: WorkflowEnv
         key = it.desk.sent[0]
 
         async def filled_first(request: Any) -> Any:
-            await it.handle.signal("evidence", evidence(key, Matched(Fill("f1", Decimal(50), Decimal("0.46"), Decimal(0), 1))))
+            await it.handle.signal(
+                "evidence", evidence(key, Matched(Fill("f1", Decimal(50), Decimal("0.46"), Decimal(0), 1)))
+            )
             it.desk.resting.pop(key)
             return it.desk.cancel(request)
 
