@@ -17,7 +17,7 @@ from overround.domain.settling import Book, Closing, SettlementState
 from overround.feed.messages import Fixture
 from overround.feed.rest import FeedRest
 from overround.ledger import settling as ledger
-from overround.ledger.alarms import clear_alarm, raise_alarm
+from overround.ledger.alarms import clear_alarm, clear_naked, raise_alarm
 from overround.venues import NotFound
 
 CANCELLED = 3
@@ -131,6 +131,7 @@ class SettlementActivities:
     async def book_results(self, request: Book) -> int:
         """Write results; the same results again change nothing."""
         async with self._database.begin() as connection:
+            await clear_naked(connection, request.fixture_id)
             return await ledger.book(
                 connection, request.fixture_id, request.workflow_id, request.run_id, request.booked
             )

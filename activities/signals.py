@@ -26,6 +26,7 @@ from workflows.names import TASK_TIMEOUT, TRADING
 
 log = structlog.get_logger(__name__)
 REMEMBERED = 20_000
+STRANGER_SECONDS = 15.0
 CONFIGS_SECONDS = 1.0
 
 
@@ -39,6 +40,7 @@ class Signals:
         self._configs = ledger_configs.Configs(-1, {})
         self._configs_at = float("-inf")
         self._facts: OrderedDict[tuple[str, str], OrderFacts] = OrderedDict()
+        self._strangers: dict[str, float] = {}
         self._told: OrderedDict[tuple[str, str, str, bool], None] = OrderedDict()
 
     async def fill(self, account_id: str, trade: VenueFill, odds: HedgeOdds | None = None) -> bool:
@@ -162,15 +164,19 @@ class Signals:
                 raise
 
     async def _stray(self, account_id: str, trade: VenueFill) -> None:
-        """A trade of an order the ledger does not know: somebody else trades on this account."""
+        """A trade of an order the ledger does not know. It may only have overtaken its placement's answer; one that
+        stays unknown means that somebody else trades on this account."""
+        key = f"{account_id}/{trade.venue_order_id}"
+        first = self._strangers.setdefault(key, time.monotonic())
+        if time.monotonic() - first < STRANGER_SECONDS:
+            return
         log.warning("fill of an unknown order", account=account_id, order=trade.venue_order_id)
+        message = (
+            f"{account_id} traded {trade.fill.size} in an order the ledger does not know: "
+            "does anything else use this account?"
+        )
         async with self._database.begin() as connection:
-            await raise_alarm(
-                connection,
-                "stray",
-                f"{account_id}/{trade.venue_order_id}",
-                f"{account_id} traded {trade.fill.size} in an order the ledger does not know: who else uses it?",
-            )
+            await raise_alarm(connection, "stray", key, message)
 
     def _remember(self, key: tuple[str, str, str, bool]) -> None:
         self._told[key] = None

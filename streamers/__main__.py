@@ -20,6 +20,7 @@ from overround.ledger.db import connect
 from overround.ledger.heartbeats import beat
 from overround.process import announce, main, stop_requested
 from overround.settings import Settings
+from streamers.bookmakers import BookmakerWatch
 from streamers.fills import FillStreamer
 from streamers.guard import Guard
 from streamers.odds import OddsStreamer, Trader
@@ -29,7 +30,7 @@ from workflows.names import TRADING
 
 log = structlog.get_logger(__name__)
 TICK = 0.25
-WATCH = 1.0
+WATCH, BALANCES = 1.0, 15.0
 
 
 class Streamers:
@@ -46,6 +47,7 @@ class Streamers:
         self._signals = Signals(client, database, task_queue=queue)
         self._odds = OddsStreamer(feed, client, database, self._sessions, queue)
         self._scores = ScoreStreamer(feed, client, database, queue=queue)
+        self._bookmakers = BookmakerWatch(database, self._sessions)
         self._guard = Guard(client, database, self._sessions, queue=queue)
         self._following: dict[str, asyncio.Task[None]] = {}
         self._heard_at = 0.0
@@ -60,6 +62,7 @@ class Streamers:
             tasks.create_task(self._every(TICK, self._odds.tick))
             tasks.create_task(self._every(WATCH, self._watch))
             tasks.create_task(self._every(WATCH, self._follow_accounts))
+            tasks.create_task(self._every(BALANCES, self._bookmakers.look))
             ready.set()
 
     async def close(self) -> None:

@@ -268,6 +268,7 @@ class OddsStreamer:
                 fixture=owner.fixture_id,
                 market=str(owner.market_id),
                 state="QUIET",
+                title=owner.title,
             ),
         )
         line.sent_terms = signal.terms

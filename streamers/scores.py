@@ -82,7 +82,11 @@ class ScoreStreamer:
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 static_summary=f"Settle {fixture.participant1} v {fixture.participant2} ({fixture.sport})",
-                search_attributes=attributes(fixture=fixture.fixture_id, state="WAITING"),
+                search_attributes=attributes(
+                    fixture=fixture.fixture_id,
+                    state="WAITING",
+                    title=f"{fixture.participant1} v {fixture.participant2}",
+                ),
             )
         except WorkflowAlreadyStartedError:
             return

@@ -9,6 +9,7 @@ ATTRIBUTES = {
     "OverroundFixture": "Keyword",
     "OverroundMarket": "Keyword",
     "OverroundState": "Keyword",
+    "OverroundTitle": "Keyword",
 }
 """Name to indexed type, registered at every boot (stack sheet, section 4.1)."""
 
@@ -16,7 +17,14 @@ STATE = SearchAttributeKey.for_keyword("OverroundState")
 
 
 def attributes(
-    *, client: str = "", exchange: str = "", account: str = "", fixture: str = "", market: str = "", state: str = ""
+    *,
+    client: str = "",
+    exchange: str = "",
+    account: str = "",
+    fixture: str = "",
+    market: str = "",
+    state: str = "",
+    title: str = "",
 ) -> TypedSearchAttributes:
     """The attributes of one execution; empty ones are left out."""
     values = {
@@ -26,6 +34,7 @@ def attributes(
         "OverroundFixture": fixture,
         "OverroundMarket": market,
         "OverroundState": state,
+        "OverroundTitle": title,
     }
     return TypedSearchAttributes(
         [SearchAttributePair(SearchAttributeKey.for_keyword(name), value) for name, value in values.items() if value]

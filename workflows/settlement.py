@@ -1,10 +1,11 @@
 """SettlementWorkflow: one fixture from its final whistle to booked results.
 
 Closes the fixture's order workflows, waits for hedges to finish, then for the feed's grading, the venues' resolutions
-and the bookmaker's results; grades with our own arithmetic; a disagreement waits for an operator. A re-settlement
-books the difference as a new revision.
+and the bookmaker's results; grades with our own arithmetic; a disagreement waits for an operator. A booked fixture is
+read again for a day, and on the signal ``recheck``: a re-settlement books the difference as a new revision.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import workflow
@@ -20,6 +21,8 @@ with workflow.unsafe.imports_passed_through():
 FINAL = (2, 3)
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 RECHECKS_PER_RUN = 400
+LOOK_AGAIN = (timedelta(minutes=15), timedelta(hours=3), timedelta(hours=24))
+"""When a booked fixture is read again: results are corrected for hours (pricing sheet, section 5.5, "Resettlement")."""
 
 
 @workflow.defn(name="SettlementWorkflow")
@@ -32,6 +35,7 @@ class SettlementWorkflow:
         self._status = start.status
         self._decision: Decision | None = None
         self._verdict: Verdict | None = None
+        self._accepted: set[str] = set()
         self._recheck = False
         self._checks = 0
         self._state = "WAITING"
@@ -68,13 +72,21 @@ class SettlementWorkflow:
     async def run(self, start: SettlementStart) -> str:
         await workflow.wait_condition(lambda: self._status.status_id in FINAL)
         await self._close_orders()
-        while True:
+        await self._settle()
+        for wait in LOOK_AGAIN:
+            await self._pause(wait, "Look again by itself")
+            await self._settle()
+        return f"{len(self._verdict.booked) if self._verdict else 0} results booked"
+
+    async def _settle(self) -> None:
+        """Collect until everything is known, have disputes decided, book; the same results again change nothing."""
+        booked = False
+        while not booked:
             self._recheck = False
             found = await self._collect()
-            if found.disputes and not await self._settled_by_operator(found):
-                continue
-            await self._book(found)
-            return f"{len(found.booked)} results booked"
+            if set(found.disputes) <= self._accepted or await self._settled_by_operator(found):
+                await self._book(found)
+                booked = True
 
     async def _close_orders(self) -> None:
         """Stop quoting the fixture and wait until no order is open and no hedge is in flight."""
@@ -103,14 +115,23 @@ class SettlementWorkflow:
             if self._checks > RECHECKS_PER_RUN:
                 workflow.continue_as_new(SettlementStart(self._fixture, self._status))
             pause = PAUSES[min(self._checks, len(PAUSES)) - 1]
-            await workflow.sleep(timedelta(seconds=pause), summary=self._verdict.waiting[0])
+            await self._pause(timedelta(seconds=pause), self._verdict.waiting[0])
+
+    async def _pause(self, wait: timedelta, why: str) -> None:
+        """Wait, unless an operator says ``recheck``."""
+        with suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self._recheck, timeout=wait, timeout_summary=why)
+        self._recheck = False
 
     async def _settled_by_operator(self, found: Verdict) -> bool:
         """True to book as paid, False to look again."""
         self._decision = None
         await self._enter("DISPUTED", "; ".join(found.disputes))
         await workflow.wait_condition(lambda: self._decision is not None or self._recheck)
-        return self._decision is not None and self._decision.choice == "book"
+        if self._decision is None or self._decision.choice != "book":
+            return False
+        self._accepted |= set(found.disputes)
+        return True
 
     async def _book(self, found: Verdict) -> None:
         info = workflow.info()

@@ -1,6 +1,6 @@
 """What a person must know: raised once per kind and subject, cleared when it is over."""
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +16,16 @@ async def raise_alarm(
         statement.on_conflict_do_update(
             index_elements=["kind", "subject"], index_where=t.alarms.c.cleared_at.is_(None), set_={"message": message}
         )
+    )
+
+
+async def clear_naked(connection: AsyncConnection, fixture_id: str) -> None:
+    """A fixture is booked: what was naked in it is history."""
+    mine = select(t.orders.c.client_order_id).where(t.orders.c.fixture_id == fixture_id)
+    await connection.execute(
+        update(t.alarms)
+        .where(t.alarms.c.kind == "naked", t.alarms.c.subject.in_(mine), t.alarms.c.cleared_at.is_(None))
+        .values(cleared_at=func.now())
     )
 
 

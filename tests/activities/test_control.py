@@ -9,7 +9,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.control import ControlActivities
 from overround.domain.control import Command, GateChange, GateResult, Sweep
 from overround.domain.messages import Gate
-from tests.ledger.desk import CLIENT, claim, owner, rows, spec
+from tests.ledger.desk import CLIENT, claim, owner, rows, spec, write
 from tests.streamers.desk import FakeTemporal
 
 OWNER = "orders:kalshi-demo:id1100013200000001:111"
@@ -67,6 +67,7 @@ async def test_every_owner_of_open_orders_hears_of_it(
 ) -> None:
     await claim(ledger, spec("c1"), spec("c2"))
     await claim(ledger, spec("c3"), of=owner(222))
+    await write(ledger, "INSERT INTO gates (scope, emergency) VALUES ('global', true)")
     sweep = Sweep("global", "emergency")
     assert await ActivityEnvironment().run(does.sweep_gate, sweep) == 2
     assert temporal.told == [(OWNER, "gate", Gate("emergency"))], "an owner that is gone stops nothing"
