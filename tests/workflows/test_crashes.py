@@ -40,7 +40,7 @@ def dies_once(original: Callable[..., Any], *, after: bool) -> Callable[..., Any
 
 
 class Doomed:
-    """A worker that can be cut off for good in the middle of an activity, as by SIGKILL: its task runs again elsewhere."""
+    """A worker that can be cut off for good in the middle of an activity, as by SIGKILL; another repeats its task."""
 
     def __init__(self, stack: Stack, proxy: TcpProxy, client: Client) -> None:
         self._stack, self._proxy, self._client = stack, proxy, client

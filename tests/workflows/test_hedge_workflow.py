@@ -131,7 +131,7 @@ async def test_fills_add_up_to_what_is_bet_and_the_owner_is_told(
         await it.covered(25)
         await it.handle.result()
         last = (await it.told())[-1]
-        assert (last.target, last.done, last.state) == (25, 25, "DONE")
+        assert last == HedgeProgress("the-order", 111, Decimal(25), Decimal(25), "DONE")
         assert len({request for request, _ in it.desk.bets}) == len(it.desk.bets) == 2
 
 
