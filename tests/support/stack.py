@@ -32,8 +32,8 @@ from activities.settlement import SettlementActivities
 from activities.unwinding import UnwindActivities
 from overround.feed.feed import Feed
 from overround.ledger import configs
-from overround.ledger.audit import Audit, audit
 from overround.ledger.accounts import save_bookmaker_account, save_client, save_exchange_account
+from overround.ledger.audit import Audit, audit
 from overround.ledger.db import connect
 from overround.paper.abp import PaperAbp, Rules
 from overround.paper.admin import Admin
