@@ -41,6 +41,7 @@ class Run:
     plan: Plan
     report: Report
     floors: quotes.Floors = field(default_factory=quotes.Floors)
+    began: float = field(default_factory=time.monotonic)
 
     async def all(self) -> None:
         """Every part that was asked for, in an order that disturbs the others least."""
@@ -54,8 +55,12 @@ class Run:
             "guard": self._guard,
         }
         for name, part in parts.items():
-            if name in self.plan.parts:
-                await self._attempt(name, part)
+            if name not in self.plan.parts:
+                continue
+            if time.monotonic() - self.began > LIMIT:
+                self.report.notes.append(f"{name}: left out, the run had taken more than {LIMIT:.0f} s")
+                continue
+            await self._attempt(name, part)
         self.report.notes.append(f"this process's own loop was late by p99 {percentile(self.rig.lags, 0.99):.1f} ms")
 
     async def _attempt(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
@@ -67,8 +72,8 @@ class Run:
         print(f"  {name} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
     async def _floor(self) -> None:
-        """A third of the time before and after what it stands beside, so that a busier machine shows in both."""
-        found = await quotes.floors(self.rig, self.plan.seconds / 3, self.plan.moves, self.plan.fills)
+        """A quarter of the time before and after what it stands beside, so that a busier machine shows in both."""
+        found = await quotes.floors(self.rig, self.plan.seconds / 4, self.plan.moves, self.plan.fills)
         self.floors.signal += found.signal
         self.floors.start += found.start
 
@@ -108,8 +113,8 @@ class Run:
         self.report.add(single("memory per open order", "KiB", each, note=f"{more} more orders; then {parts}"))
 
     async def _sustained(self) -> None:
-        rates = tuple(self.plan.moves * factor for factor in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0))
-        steps = await load.ramp(self.rig, rates, max(3.0, self.plan.seconds / 5))
+        rates = tuple(self.plan.moves * factor for factor in (0.25, 0.5, 1.0, 1.5, 2.0, 3.0))
+        steps = await load.ramp(self.rig, rates, max(3.0, self.plan.seconds / 6))
         best = load.knee(steps)
         words = "; ".join(f"{s.requotes:.0f}/s p50 {s.p50:.0f} p99 {s.p99:.0f} ({s.answered:.0%})" for s in steps)
         value = best.requotes if best else 0.0
@@ -131,6 +136,8 @@ class Run:
         self.report.add(figure("worker killed for good -> no open order", "ms", found, note="the guard waits 6 s"))
 
 
+LIMIT = 215.0
+"""Seconds after which no further part begins: a whole run stays under four minutes on a slow machine too."""
 PARTS = ("quotes", "hedges", "emergency", "memory", "sustained", "takeover", "guard")
 
 

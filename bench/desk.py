@@ -154,6 +154,11 @@ class Desk:
         """Our open orders at all venues."""
         return sum(len(self.world.engine.open_orders(venue, OURS)) for venue in VENUES)
 
+    def quoted(self) -> int:
+        """How many outcomes we quote: after a fill several of our orders may make up one quote."""
+        engine = self.world.engine
+        return len({(o.book_id, o.is_bid) for venue in VENUES for o in engine.open_orders(venue, OURS)})
+
 
 def _game(number: int) -> PaperFixture:
     outcomes = [PaperOutcome(MARKET, "1", limit=LIMIT), PaperOutcome(MARKET + 1, "2", limit=LIMIT)]

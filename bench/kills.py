@@ -34,13 +34,13 @@ async def command(rig: Rig, word: Command) -> GateResult:
 
 async def emergency(rig: Rig) -> float:
     """Milliseconds from the command to our last open order gone; quoting is then allowed again."""
-    await rig.quoting(rig.desk.orders)
+    await rig.quoting()
     started = time.monotonic()
     asking = asyncio.create_task(command(rig, "emergency"))
     gone = await rig.until(lambda: rig.desk.ours() == 0, "no open order after an emergency stop", 30, 0.002)
     await asking
     await command(rig, "clear")
-    await rig.quoting(rig.desk.orders)
+    await rig.quoting()
     return (gone - started) * 1000
 
 
@@ -87,8 +87,12 @@ class Takeover:
         self._rig.start("standby")
         await self._rig.ready("standby")
         await asyncio.sleep(1.0)
-        await self._measure(restart=False)
-        self._rig.processes["worker"] = self._rig.processes.pop("standby")
+        try:
+            await self._measure(restart=False)
+        finally:
+            if "worker" in self._rig.processes:
+                self._rig.kill("worker")
+            self._rig.processes["worker"] = self._rig.processes.pop("standby")
 
     async def with_restart(self) -> None:
         """Nobody else runs; it is started again as the supervisor does."""
@@ -114,7 +118,7 @@ class Takeover:
 
     async def _prepare(self, old: PaperFixture, floor_id: str) -> None:
         """A floor workflow and a hedge that have run on the worker about to die."""
-        await self._rig.quoting(self._rig.desk.orders)
+        await self._rig.quoting()
         await self._rig.start_floor(floor_id)
         began = time.monotonic()
         self._fill(old)

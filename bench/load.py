@@ -51,7 +51,7 @@ async def ramp(rig: Rig, rates: tuple[float, ...], seconds: float) -> list[Step]
         if not steps[-1].sustained:
             break
         with contextlib.suppress(NotInTime):
-            await rig.quoting(rig.desk.orders, 5)
+            await rig.quoting(seconds=3)
     return steps
 
 
@@ -74,14 +74,14 @@ def memory_kib(used: dict[str, Usage]) -> int:
 async def memory_per_order(rig: Rig) -> tuple[float, int, dict[str, Usage]]:
     """KiB of all parts per open order more, how many more, and the parts' use when all rest."""
     few = rig.desk.orders
-    await rig.quoting(few)
+    await rig.quoting()
     before = memory_kib(rig.usage())
-    await configure(rig, {"levels": LEVELS, "size": "10"})
-    await rig.quoting(few * LEVELS)
+    await configure(rig, {"levels": LEVELS})
+    await rig.quoting(LEVELS, 30)
     await asyncio.sleep(1.0)
     used = rig.usage()
     await configure(rig, {})
-    await rig.quoting(few)
+    await rig.quoting()
     more = few * (LEVELS - 1)
     return (memory_kib(used) - before) / more, more, used
 

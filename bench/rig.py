@@ -167,9 +167,14 @@ class Rig:
             await asyncio.sleep(step)
         return time.monotonic()
 
-    async def quoting(self, orders: int, seconds: float = 60.0) -> None:
-        """Wait until exactly so many of our orders rest."""
-        await self.until(lambda: self.desk.ours() == orders, f"{orders} orders rest", seconds)
+    async def quoting(self, levels: int = 1, seconds: float = 20.0) -> None:
+        """Wait until every outcome is quoted, with about ``levels`` orders each."""
+        orders = self.desk.orders
+
+        def settled() -> bool:
+            return self.desk.quoted() == orders and levels * orders <= self.desk.ours() < (levels + 1) * orders
+
+        await self.until(settled, f"{levels * orders} orders rest", seconds)
 
 
 @asynccontextmanager
@@ -178,7 +183,7 @@ async def opened(rig: Rig, environment: dict[str, str], fixtures: int) -> AsyncI
     try:
         await rig.open(environment)
         rig.desk.list_fixtures(fixtures)
-        await rig.quoting(rig.desk.orders)
+        await rig.quoting(seconds=60)
         yield rig
     finally:
         await rig.close()
