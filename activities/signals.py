@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio import activity
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
@@ -33,7 +34,7 @@ CONFIGS_SECONDS = 1.0
 class Signals:
     """Bound to one Temporal client and one ledger; remembers whose the orders are and which fills it has told."""
 
-    def __init__(self, client: Client, database: AsyncEngine, *, task_queue: str = TRADING) -> None:
+    def __init__(self, client: Client, database: AsyncEngine, *, task_queue: str | None = None) -> None:
         self._client = client
         self._database = database
         self._queue = task_queue
@@ -89,7 +90,7 @@ class Signals:
             "HedgeWorkflow",
             HedgeStart(order),
             id=ids.hedge_workflow(order.client_order_id),
-            task_queue=self._queue,
+            task_queue=self._task_queue(),
             task_timeout=TASK_TIMEOUT,
             start_signal="fill",
             start_signal_args=[signal],
@@ -121,7 +122,7 @@ class Signals:
             "OrderWorkflow",
             OrderStart(owner, closing="only to book late evidence"),
             id=workflow_id,
-            task_queue=self._queue,
+            task_queue=self._task_queue(),
             task_timeout=TASK_TIMEOUT,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             start_signal="evidence",
@@ -177,6 +178,10 @@ class Signals:
         )
         async with self._database.begin() as connection:
             await raise_alarm(connection, "stray", key, message)
+
+    def _task_queue(self) -> str:
+        """Where executions are started: as told, else the queue of the activity that asks."""
+        return self._queue or (activity.info().task_queue if activity.in_activity() else TRADING)
 
     def _remember(self, key: tuple[str, str, str, bool]) -> None:
         self._told[key] = None

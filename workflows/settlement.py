@@ -135,7 +135,8 @@ class SettlementWorkflow:
 
     async def _book(self, found: Verdict) -> None:
         info = workflow.info()
-        decided = f"{self._decision.by}: {self._decision.reason}" if self._decision else ""
+        word = self._decision if found.disputes else None
+        decided = f"{word.by}: {word.reason}" if word else ""
         await note("book_results", Book(self._fixture, info.workflow_id, info.run_id, found.booked, decided))
         await self._enter("BOOKED", decided)
 
