@@ -5,7 +5,7 @@ import time
 
 from temporalio.common import WorkflowIDConflictPolicy
 
-from bench.desk import MARKET
+from bench.desk import OUTCOMES
 from bench.rig import NotInTime, Rig
 from overround.domain.control import Command, ControlRequest, ControlStart, GateResult
 from overround.domain.ids import control_workflow
@@ -130,7 +130,10 @@ class Takeover:
         return self._rig.desk.fixtures[self._turn % len(self._rig.desk.fixtures)]
 
     def _fill(self, fixture: PaperFixture) -> None:
-        if not self._rig.desk.take(self._rig.desk.venues(fixture.fixture_id)[0], fixture, MARKET, "4"):
+        """Take from the first outcome, so that a second fill is of the same order; from another where none rests."""
+        desk = self._rig.desk
+        venue = desk.venues(fixture.fixture_id)[0]
+        if not any(desk.take(venue, fixture, outcome, "4") for outcome in OUTCOMES):
             raise NotInTime(f"nothing to take in {fixture.fixture_id}")
 
     async def _bet(self, fixture: PaperFixture, since: float) -> float:
