@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import sys
 import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from eth_account import Account
+
+sys.setrecursionlimit(1000)  # eth_account raises it a hundredfold: deeply nested JSON would end the process
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from the ledger and from the paper world's own books.
 
 import asyncio
 import contextlib
+import sys
 import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -48,6 +49,8 @@ from overround.venues import Account
 from streamers.__main__ import Streamers
 from tests.support.serve import serve
 from worker import build
+
+sys.setrecursionlimit(1000)  # eth_account raises it a hundredfold: deeply nested JSON would end the process
 
 CLIENT = "demo:vertex"
 SECRET = "a secret of the tests"

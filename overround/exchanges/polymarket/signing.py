@@ -7,6 +7,7 @@ general typed-data encoder and leaves nothing to configure.
 import base64
 import hashlib
 import hmac
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,8 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_typing import Hash32
 from eth_utils.crypto import keccak
+
+sys.setrecursionlimit(1000)  # eth_account raises it a hundredfold: deeply nested JSON would end the process
 
 CHAIN_ID = 137
 EXCHANGE_V2 = "0xE111180000d2663C0091e4f400237545B87B996B"

@@ -7,10 +7,13 @@ wrong in the same way by two different routes.
 import base64
 import hashlib
 import hmac
+import sys
 from typing import Any
 
 from eth_account import Account
 from eth_account.messages import SignableMessage, _hash_eip191_message, encode_typed_data
+
+sys.setrecursionlimit(1000)  # eth_account raises it a hundredfold: deeply nested JSON would end the process
 
 CHAIN = 137
 CTF_EXCHANGE = "0xE111180000d2663C0091e4f400237545B87B996B"

@@ -170,3 +170,13 @@ def test_request_bodies_are_json_arrays_of_single_orders() -> None:
     rebuilt = "[" + ",".join(json.dumps(part, separators=(",", ":")) for part in parts) + "]"
     assert rebuilt == batch["expected"]["body"]
     assert all(json.dumps(part, separators=(",", ":")) in bodies for part in parts)
+
+
+def test_signing_leaves_the_recursion_limit_alone() -> None:
+    """A library it imports raises the limit so far that deeply nested JSON would end the process."""
+    import subprocess
+    import sys
+
+    code = "import sys, overround.exchanges.polymarket.signing; print(sys.getrecursionlimit())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert int(done.stdout) <= 1000
