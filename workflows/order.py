@@ -209,9 +209,18 @@ class OrderWorkflow:
         try:
             results = await fast("place_orders", request, list[PlacedItem], seconds=PLACE_SECONDS)
         except FAILED as error:
-            results = [PlacedItem(spec.client_order_id, Lost(f"placement unresolved: {error}")) for spec in specs]
+            self._doubt(specs, f"placement unresolved: {error}")
+            return
         for item in results:
             self._placed(item)
+
+    def _doubt(self, specs: tuple[OrderSpec, ...], reason: str) -> None:
+        """Nobody answered. What was sent is what the ledger holds: an earlier attempt of this task may have decided the
+        same ids from other odds."""
+        for spec in specs:
+            del self._orders[spec.client_order_id]
+            self._strays.append(OrderEvidence(spec.client_order_id, Lost(reason)))
+        self._work = True
 
     def _spec(self, quote: Desired) -> OrderSpec:
         assert self._terms is not None

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
-from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
 from overround.domain.config import TradingConfig
@@ -180,28 +179,6 @@ async def test_a_lost_placement_is_probed_and_not_sent_again(
         await it.rests("0.46", "0.47")
         assert it.desk.count("probe_orders") == 4
         assert len(it.desk.sent) == 2
-
-
-async def test_what_an_earlier_attempt_sent_from_other_odds_is_known_as_it_was_sent(
-    time_skipping: WorkflowEnvironment, task_queue: str
-) -> None:
-    """A task that ran twice sent 7 contracts the first time, meant 50 the second, and then heard no answer."""
-    async with market(time_skipping, task_queue) as it:
-
-        def first_time(request: Any) -> Any:
-            it.desk.accept(replace(request, specs=tuple(replace(spec, size=Decimal(7)) for spec in request.specs)))
-            raise ApplicationError("no answer in time", non_retryable=True)
-
-        it.desk.then("place_orders", first_time)
-        await it.quote()
-        await until(lambda: len(it.desk.sent) >= 2, "sent")
-        first = it.desk.sent[:2]
-        await until(lambda: all(key in it.desk.ledger for key in first), "known")
-        assert [it.desk.ledger[key].spec.size for key in first] == [7, 7]
-        await it.rests("0.46", "0.47")
-        assert {key: spec.size for key, spec in it.desk.resting.items()} == {
-            key: order.spec.size for key, order in it.desk.ledger.items() if order.open
-        }
 
 
 async def test_a_placement_that_never_arrived_fails_and_is_replaced(

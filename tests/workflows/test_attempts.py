@@ -1,0 +1,33 @@
+"""A workflow task that runs twice may decide the same ids from other odds: what was sent the first time counts."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+
+from tests.workflows.desk import until
+from tests.workflows.test_order_workflow import market
+
+
+async def test_what_an_earlier_attempt_sent_from_other_odds_is_known_as_it_was_sent(
+    time_skipping: WorkflowEnvironment, task_queue: str
+) -> None:
+    """A task that ran twice sent 7 contracts the first time, meant 50 the second, and then heard no answer."""
+    async with market(time_skipping, task_queue) as it:
+
+        def first_time(request: Any) -> Any:
+            it.desk.accept(replace(request, specs=tuple(replace(spec, size=Decimal(7)) for spec in request.specs)))
+            raise ApplicationError("no answer in time", non_retryable=True)
+
+        it.desk.then("place_orders", first_time)
+        await it.quote()
+        await until(lambda: len(it.desk.sent) >= 2, "sent")
+        first = it.desk.sent[:2]
+        await until(lambda: all(key in it.desk.ledger for key in first), "known")
+        assert [it.desk.ledger[key].spec.size for key in first] == [7, 7]
+        await until(lambda: sorted(it.desk.status().values()) == ["PLACED"] * 4, "what was missing is placed beside")
+        known = {key: order.spec.size for key, order in it.desk.ledger.items()}
+        assert known == {key: spec.size for key, spec in it.desk.resting.items()}
+        assert sorted(known.values()) == [7, 7, 43, 43]
