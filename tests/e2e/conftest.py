@@ -16,9 +16,9 @@ TRADING = "\n".join(
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """Simulated matches on free ports, shared by the session; nobody may kill anything in it."""
+    """Simulated matches on free ports, shared by a module; nobody may kill anything in it."""
     folder: Path = tmp_path_factory.mktemp("up")
     (folder / "trading.toml").write_text(TRADING)
     env = {**QUICK, "OVERROUND_TRADING_CONFIG": str(folder / "trading.toml")}
