@@ -43,7 +43,7 @@ class Desk:
         credentials = load_credentials(folder / "paper" / "credentials.json")
         self.assembly = Assembly(Store(None), credentials, Options())
         self.world = self.assembly.world
-        self.takers = Takers(self.world, TakerSettings(noise_per_second=0.0, visits_per_step=1000))
+        self.takers = Takers(self.world, TakerSettings(noise_per_second=0.0, visits_per_step=1000, width=0.12))
         self.feed = FeedTap()
         self.assembly.feed.hub.clients.add(self.feed)
         self.taps = self._taps()
