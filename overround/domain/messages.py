@@ -191,7 +191,7 @@ class Unwind:
 
 @dataclass(frozen=True, slots=True)
 class HedgeStart:
-    """A ``HedgeWorkflow``'s input, also what it hands to its next run. ``selling`` is a sale that may not have ended."""
+    """A ``HedgeWorkflow``'s input, also what it hands to its next run. ``selling`` is a sale that may still go on."""
 
     order: HedgedOrder
     fills: tuple[Fill, ...] = ()
