@@ -1,6 +1,7 @@
 """The audit finds every kind of difference: each test breaks one thing and expects to read about it."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,7 +68,7 @@ async def settle(ledger: AsyncEngine) -> None:
             {111: "LOST", 112: "WON"},
             {},
             tuple(result_of(item) for item in orders),
-            tuple(type(part)(*(getattr(part, name) for name in part.__slots__[:-1]), "LOST") for part in parts),
+            tuple(replace(part, settlement="LOST") for part in parts),
         )
         await settling.book(connection, KEY.fixture_id, "settlement:1", "run-1", verdict(results).booked)
 

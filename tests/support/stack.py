@@ -132,7 +132,7 @@ class Stack:
     def announce(self, fixture: PaperFixture) -> None:
         """Let the feed tell of a fixture and its odds."""
         for topic in ("fixture", "bookmaker", "odds"):
-            self.world.tell(fixture, topic)  # type: ignore[arg-type]
+            self.world.tell(fixture, topic)
 
     def sells(self, venue: str, fixture: PaperFixture, outcome: int, order: Any) -> bool:
         """Does ``order`` of ours sell ``outcome``: would somebody who buys it trade with us?"""
