@@ -1,9 +1,14 @@
 """What several workflow tests need."""
 
+import sys
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from temporalio.common import RetryPolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
 
 from workflows import calls, order
 
@@ -20,3 +25,13 @@ def short_runs(monkeypatch: pytest.MonkeyPatch) -> int:
     """Owners continue as new after this many messages instead of thousands."""
     monkeypatch.setattr(order, "MESSAGES_PER_RUN", 10)
     return 10
+
+
+@pytest.fixture
+async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
+    """A server of the test's own: an activity cut off by the end of one test would hold back the time of the next."""
+    binary = Path(sys.executable).parent / "temporal-test-server"
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=str(binary), data_converter=pydantic_data_converter
+    ) as environment:
+        yield environment
