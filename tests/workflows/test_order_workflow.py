@@ -1,82 +1,17 @@
 """OrderWorkflow: the owner of every order of one account in one market, against a venue that misbehaves."""
 
-import asyncio
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
-from overround.domain.config import TradingConfig
-from overround.domain.messages import Gate, HedgeProgress, OrderStart, Owner, QuoteSignal, RecordedOrder, Terms
+from overround.domain.messages import Gate, HedgeProgress, OrderStart, RecordedOrder, Terms
 from overround.domain.orders import Fill, Lost, Matched, Order, Seen
-from tests.domain.desk import KEY, book, instrument, price, settings
-from tests.workflows.desk import Desk, at_work, breaks, evidence, lost, unclaimed, until
-from workflows.names import TASK_TIMEOUT
-
-OWNER = Owner("demo:vertex", "kalshi-demo", "kalshi", KEY.fixture_id, 111, 132)
-
-
-@dataclass
-class Market:
-    """One running owner and the desk it trades at."""
-
-    environment: WorkflowEnvironment | Client
-    desk: Desk
-    handle: WorkflowHandle[Any, Any]
-    sent_at: int = 0
-
-    async def quote(self, odds: tuple[str, str] = ("1.90", "1.95"), *, pull: str | None = None, **more: Any) -> None:
-        """New odds, later than every quote before."""
-        self.sent_at = max(self.sent_at + 1, int(time.time() * 1000))
-        prices = [price(number, text) for number, text in zip((111, 112), odds, strict=True)]
-        signal = QuoteSignal(book(*prices, pull=pull), **{"sent_at": self.sent_at, **more})
-        await self.handle.signal("quote", signal)
-
-    async def rests(self, *prices: str) -> None:
-        """Wait until exactly these prices rest, and the ledger knows."""
-        wanted = sorted(map(Decimal, prices))
-
-        def so() -> bool:
-            placed = [o for o in self.desk.ledger.values() if o.open and o.venue_order_id]
-            return sorted(self.desk.prices().values()) == wanted and len(placed) == len(wanted)
-
-        await until(so, f"{prices} rest; {self.desk.prices()} {self.desk.status()}")
-
-    async def pass_time(self, seconds: float) -> None:
-        await (self.environment if isinstance(self.environment, WorkflowEnvironment) else asyncio).sleep(seconds)
-
-    async def run_id(self) -> str:
-        return (await self.handle.describe()).run_id
-
-    async def status(self) -> WorkflowExecutionStatus | None:
-        return (await self.handle.describe()).status
-
-
-@asynccontextmanager
-async def market(
-    environment: WorkflowEnvironment | Client, queue: str, config: TradingConfig | None = None, **start: Any
-) -> AsyncIterator[Market]:
-    """An owner with terms, running on the time-skipping server (or on a real one, given its client)."""
-    desk, client = Desk(), environment.client if isinstance(environment, WorkflowEnvironment) else environment
-    terms = Terms(config or settings(improve_ticks=1), (instrument(111), instrument(112)))
-    async with at_work(client, queue, desk):
-        handle = await client.start_workflow(
-            "OrderWorkflow",
-            OrderStart(OWNER, **{"terms": terms, **start}),
-            id=f"orders-{queue}",
-            task_queue=queue,
-            task_timeout=TASK_TIMEOUT,
-        )
-        try:
-            yield Market(environment, desk, handle)
-        finally:
-            if (await handle.describe()).status is WorkflowExecutionStatus.RUNNING:
-                await client.get_workflow_handle(handle.id).terminate()
+from tests.domain.desk import instrument, settings
+from tests.workflows.desk import breaks, evidence, lost, unclaimed, until
+from tests.workflows.market import OWNER, continued, lone_order, market, untill
 
 
 async def test_the_newest_quote_wins_and_replaces_what_rests(
@@ -282,7 +217,7 @@ async def test_a_late_word_starts_an_owner_that_cancels_what_still_rests_and_end
     async with market(time_skipping, task_queue, terms=None, closing="only to book late evidence") as it:
         await it.handle.result()
         key = "order-of-an-earlier-run"
-        it.desk.claimed[key] = it.desk.resting[key] = (await lone_order(key)).spec
+        it.desk.claimed[key] = it.desk.resting[key] = lone_order(key).spec
         it.desk.sent.append(key)
         handle = await time_skipping.client.start_workflow(
             "OrderWorkflow",
@@ -297,19 +232,12 @@ async def test_a_late_word_starts_an_owner_that_cancels_what_still_rests_and_end
         assert it.desk.status() == {key: "CANCELLED"}
 
 
-async def lone_order(key: str) -> Order:
-    from tests.domain.desk import resting
-
-    order = resting(key)
-    return replace(order, venue_order_id=None)
-
-
 async def test_evidence_of_an_order_it_does_not_hold_is_looked_up_in_the_ledger(
     time_skipping: WorkflowEnvironment, task_queue: str
 ) -> None:
     async with market(time_skipping, task_queue) as it:
         key = "lost-in-a-crash"
-        it.desk.claimed[key] = it.desk.resting[key] = (await lone_order(key)).spec
+        it.desk.claimed[key] = it.desk.resting[key] = lone_order(key).spec
         it.desk.sent.append(key)
         it.desk.then("load_orders", breaks, times=3)
         await it.handle.signal(
@@ -324,7 +252,7 @@ async def test_an_owner_survives_a_ledger_that_is_away_for_a_minute(
 ) -> None:
     async with market(time_skipping, task_queue) as it:
         key = "lost-in-a-crash"
-        it.desk.claimed[key] = it.desk.resting[key] = (await lone_order(key)).spec
+        it.desk.claimed[key] = it.desk.resting[key] = lone_order(key).spec
         it.desk.sent.append(key)
         it.desk.then("load_orders", breaks, times=25)
         fill = Matched(Fill("f1", Decimal(20), Decimal("0.46"), Decimal(0), 1))
@@ -341,7 +269,7 @@ async def test_a_recorded_order_is_adopted_and_kept_or_cancelled_by_the_odds(
     async with market(time_skipping, task_queue) as it:
         right, wrong = "right-price", "wrong-price"
         for key, cost in ((right, "0.46"), (wrong, "0.60")):
-            order = await lone_order(key)
+            order = lone_order(key)
             spec = replace(order.spec, price=Decimal(cost), outcome_id=111 if key == right else 112)
             it.desk.claimed[key] = it.desk.resting[key] = spec
             it.desk.sent.append(key)
@@ -425,10 +353,6 @@ async def test_a_quoting_market_of_a_day_stays_as_it_is(time_skipping: WorkflowE
         await it.rests("0.46", "0.47")
 
 
-async def continued(it: Market, run: str) -> bool:
-    return await it.run_id() != run
-
-
 async def test_a_new_run_keeps_orders_book_gate_and_ids(
     time_skipping: WorkflowEnvironment, task_queue: str, short_runs: int
 ) -> None:
@@ -500,10 +424,3 @@ async def test_a_storm_of_quotes_ends_with_the_last_one(time_skipping: WorkflowE
         placed = it.desk.asked("place_orders")
         assert len(placed) < 400  # many signals, one decision
         assert len(it.desk.sent) == len(set(it.desk.sent))
-
-
-async def untill(condition: Any, what: str, seconds: float = 8.0) -> None:
-    """Like ``until``, for a question that must be awaited."""
-    end = time.monotonic() + seconds
-    while not await condition():
-        assert time.monotonic() < end, f"did not happen within {seconds} s: {what}"
