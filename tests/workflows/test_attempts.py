@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
 from tests.workflows.desk import until
-from tests.workflows.test_order_workflow import market
+from tests.workflows.market import market
 
 
 async def test_what_an_earlier_attempt_sent_from_other_odds_is_known_as_it_was_sent(
