@@ -35,8 +35,8 @@ def unbooked(database_url: str) -> int:
 
 
 def heard(database_url: str) -> bool:
-    """Whether the streamers have heard the feed."""
-    return bool(_one(database_url, "SELECT count(*) FROM heartbeats WHERE name = 'feed'"))
+    """Whether the streamers have heard the feed: they have written down what it lists."""
+    return bool(_one(database_url, "SELECT count(*) FROM fixtures"))
 
 
 def summary(database_url: str) -> Played:

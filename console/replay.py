@@ -29,6 +29,7 @@ beyond it counts as a breach."""
 SETTLE_SECONDS = 60.0
 SILENT_SECONDS = 30.0
 """How long the paper venues may be silent before the playing is given up: a restart takes a few seconds."""
+FEED_SECONDS = 10.0
 FREE_PORTS = ("postgres_port", "temporal_port", "temporal_ui_port", "temporal_metrics_port", "api_port", "paper_port")
 NOTHING_REAL = {"database_url": "", "temporal_address": "", "oddspapi_api_key": SecretStr("")}
 
@@ -109,7 +110,7 @@ class Replay(Session):
         """Until the engine hears the feed: nothing of a short recording may be played to nobody."""
         from console.played import heard
 
-        deadline = time.monotonic() + SILENT_SECONDS
+        deadline = time.monotonic() + FEED_SECONDS
         while not heard(self.facts["databaseUrl"]) and time.monotonic() < deadline:
             self.supervisor.watch(0.2)
 
