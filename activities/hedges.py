@@ -204,10 +204,13 @@ class HedgeActivities:
 
     @activity.defn(name="pool_dust")
     async def pool_dust(self, request: PoolDust) -> HedgeTotals:
-        """Hand a residual below the minimum stake to the pool; the next hedge of that outcome claims it."""
+        """Hand what is left, below the minimum stake, to the pool; the next hedge of that outcome claims it. Run again,
+        it finds nothing left: the residual is read under the hedge's lock, whatever execution asks."""
         async with self._database.begin() as connection:
             await ledger.lock(connection, request.order, request.workflow_id, request.run_id)
-            await ledger.pool(connection, request.order, request.step, request.payout)
+            left = (await ledger.totals(connection, request.order)).residual
+            if left != ZERO:
+                await ledger.pool(connection, request.order, await ledger.next_pool(connection, request.order), left)
             now = await ledger.totals(connection, request.order)
             await ledger.write_totals(connection, request.order, request.run_id, now, "DONE", "pooled")
         return now

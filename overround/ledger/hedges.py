@@ -179,6 +179,12 @@ async def pool(connection: AsyncConnection, order: HedgedOrder, step: int, payou
     )
 
 
+async def next_pool(connection: AsyncConnection, order: HedgedOrder) -> int:
+    """The number of the order's next entry in the pool; to be asked under the hedge's lock."""
+    query = select(func.coalesce(func.max(t.dust.c.step), 0)).where(t.dust.c.client_order_id == order.client_order_id)
+    return int((await connection.execute(query)).scalar_one()) + 1
+
+
 async def claim_bet(connection: AsyncConnection, step: HedgeStep, intent: BetIntent, line: BookmakerLine) -> None:
     """Write the bet as SENT; the caller commits before the first byte leaves."""
     order = step.order

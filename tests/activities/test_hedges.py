@@ -159,7 +159,19 @@ async def test_a_crumb_is_dust_and_joins_the_next_hedge(does: HedgeActivities, v
     assert result.totals.residual == D(0)
 
 
+async def test_a_crumb_of_a_later_execution_is_pooled_too(does: HedgeActivities, ledger: AsyncEngine) -> None:
+    """The steps of a new execution start again: its crumb must not be taken for the first one's."""
+    await run(does, step(1, fill("t1", "1"), odds=fresh()))
+    for _ in range(2):
+        await does.pool_dust(PoolDust(ORDER, "hedge:c1", "run-1", 1, D(1)))
+    await run(does, step(1, fill("t1", "1"), fill("t2", "0.5"), odds=fresh()))
+    later = await does.pool_dust(PoolDust(ORDER, "hedge:c1", "run-2", 1, D("0.5")))
+    assert (later.pooled, later.residual) == (D("1.5"), D(0))
+    assert [row.payout for row in await rows(ledger, "SELECT payout FROM dust ORDER BY step")] == [D(1), D("0.5")]
+
+
 async def test_a_refused_bet_gives_the_dust_back(does: HedgeActivities, venues: Sessions, ledger: AsyncEngine) -> None:
+    await run(does, step(1, fill("t1", "1"), odds=fresh()))
     await does.pool_dust(PoolDust(ORDER, "hedge:c1", "run-1", 1, D(1)))
     venues.bookie.place_says = lambda bet: refused(bet.request_id)
     assert (await run(does, step(1, fill("t2"), odds=fresh(), order=hedged("c2")))).outcome == "REFUSED"

@@ -83,7 +83,11 @@ async def test_an_order_only_the_ledger_knows_is_asked_about_and_replaced(
         assert ("kalshi", "page_short") in stack.world.faults.fired
         assert len(report.findings) == 1
         await stack.until(lambda: len(stack.ours("kalshi")) == 2, "replaced")
-        assert await stack.one("SELECT count(*) FROM orders WHERE status = 'CANCELLED'") == 1
+
+        async def written() -> bool:
+            return bool(await stack.one("SELECT count(*) FROM orders WHERE status = 'CANCELLED'") == 1)
+
+        await stack.until(written, "the ledger knows")
         assert await stack.one("SELECT count(*) FROM orders") == 3
         await stack.check()
 
