@@ -13,6 +13,12 @@ SELECT count(DISTINCT o.fixture_id) FROM orders o LEFT JOIN fixture_settlements 
 WHERE o.filled > 0 AND s.state IS DISTINCT FROM 'BOOKED'
 """
 
+RESIDUAL = """
+SELECT (SELECT coalesce(sum(abs(residual)), 0) FROM hedges)
+     + (SELECT coalesce(sum(abs(payout)), 0) FROM dust WHERE claimed_by IS NULL)
+"""
+"""What is open and what is pooled: dust that a later hedge claimed is covered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Played:
@@ -47,7 +53,7 @@ def summary(database_url: str) -> Played:
         now.fills,
         now.hedges,
         now.bets,
-        Decimal(_one(database_url, "SELECT coalesce(sum(abs(residual) + abs(dust)), 0) FROM hedges")),
+        _one(database_url, RESIDUAL),
         now.pnl,
         now.settled,
         unbooked(database_url),

@@ -10,9 +10,13 @@ import typer
 from pydantic import SecretStr
 
 from console.bar import Bar
+from console.played import summary
 from console.replay import Replay, beyond_pull
+from overround.ledger.db import connect
 from overround.settings import Settings
 from tests.console.test_progress import Terminal
+from tests.ledger.conftest import seed
+from tests.ledger.desk import Hedge, accepted, claim, fill, spec
 from tests.support.recordings import made_up, write_recording
 
 
@@ -87,3 +91,22 @@ def test_a_playing_uses_no_real_server_feed_or_database(tmp_path: Path, monkeypa
     assert left.value.exit_code == 0
     assert (used.database_url, used.temporal_address, used.oddspapi_api_key) == ("", "", SecretStr(""))
     assert (used.api_port, used.paper_port, used.state_dir) == (0, 0, tmp_path / "state")
+
+
+async def test_dust_that_a_later_hedge_covered_is_no_residual(database_url: str) -> None:
+    ledger = connect(database_url)
+    async with ledger.begin() as connection:
+        await seed(connection)
+    await claim(ledger, spec("c1"), spec("c2"))
+    first, second = Hedge(ledger), Hedge(ledger, "c2")
+    await first.fills(fill("t1", "0.4"))
+    await first.pool(1, Decimal("0.4"))
+    await first.fills()
+    before = summary(database_url)
+    await second.fills(fill("t2"))
+    await second.report(accepted(await second.bet(1, "5.20", dust=True), ("p1", "5.20", "2.00")))
+    await second.fills()
+    after = summary(database_url)
+    await ledger.dispose()
+    assert (before.residual, after.residual) == (Decimal("0.4"), Decimal(0))
+    assert (after.quotes, after.fills, after.hedges, after.bets, after.settled) == (2, 2, 2, 1, 0)
