@@ -23,7 +23,7 @@ from overround.ledger import configs as ledger_configs
 from overround.ledger.alarms import raise_alarm
 from overround.ledger.lookups import OrderFacts, confirmed, find_order
 from workflows.attributes import attributes
-from workflows.names import TASK_TIMEOUT, TRADING
+from workflows.names import TASK_TIMEOUT, TRADING, hedging
 
 log = structlog.get_logger(__name__)
 REMEMBERED = 20_000
@@ -90,7 +90,7 @@ class Signals:
             "HedgeWorkflow",
             HedgeStart(order),
             id=ids.hedge_workflow(order.client_order_id),
-            task_queue=self._task_queue(),
+            task_queue=hedging(self._task_queue()),
             task_timeout=TASK_TIMEOUT,
             start_signal="fill",
             start_signal_args=[signal],

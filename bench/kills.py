@@ -11,7 +11,7 @@ from overround.domain.control import Command, ControlRequest, ControlStart, Gate
 from overround.domain.ids import control_workflow
 from overround.ledger.gates import GLOBAL
 from overround.paper.world import PaperFixture
-from workflows.names import TRADING
+from workflows.names import TRADING, hedging
 
 RESTART_PAUSE = 0.2
 """The supervisor's pause before its first restart (``console.embedded.supervisor.BACKOFF``)."""
@@ -60,13 +60,13 @@ async def emergency_floor(rig: Rig) -> float:
 
 
 async def nobody_left(rig: Rig) -> float:
-    """Milliseconds from the only worker's SIGKILL, with nobody to restart it, to no open order."""
-    killed = rig.kill("worker")
+    """Milliseconds from the trading worker's SIGKILL, with nobody to restart it, to no open order."""
+    killed = rig.kill("trading")
     try:
         gone = await rig.until(lambda: rig.desk.ours() == 0, "the guard pulled everything", 30, 0.005)
     finally:
-        rig.start("worker")
-        await rig.ready("worker")
+        rig.start("trading")
+        await rig.ready("trading")
     return (gone - killed) * 1000
 
 
@@ -84,32 +84,32 @@ class Takeover:
 
     async def with_standby(self) -> None:
         """Another worker already runs; afterwards it is the only one."""
-        self._rig.start("standby")
-        await self._rig.ready("standby")
+        self._rig.start("hedging standby")
+        await self._rig.ready("hedging standby")
         await asyncio.sleep(1.0)
         try:
             await self._measure(restart=False)
         finally:
-            if "worker" in self._rig.processes:
-                self._rig.kill("worker")
-            self._rig.processes["worker"] = self._rig.processes.pop("standby")
+            if "hedging" in self._rig.processes:
+                self._rig.kill("hedging")
+            self._rig.processes["hedging"] = self._rig.processes.pop("hedging standby")
 
     async def with_restart(self) -> None:
         """Nobody else runs; it is started again as the supervisor does."""
         await self._measure(restart=True)
-        await self._rig.ready("worker")
+        await self._rig.ready("hedging")
 
     async def _measure(self, *, restart: bool) -> None:
         old, new = self._next(), self._next()
         floor_id = f"floor:kill:{self._turn}"
         await self._prepare(old, floor_id)
-        at = self._rig.kill("worker")
+        at = self._rig.kill("hedging")
         mark = await self._rig.touch(floor_id)
         self._fill(old)
         self._fill(new)
         if restart:
             await asyncio.sleep(RESTART_PAUSE)
-            self._rig.start("worker")
+            self._rig.start("hedging")
         self.running.append(await self._bet(old, at))
         self.fresh.append(await self._bet(new, at))
         await self._rig.until(lambda: mark in self._rig.marks(), "the floor after a kill", 30, 0.05)
@@ -119,7 +119,7 @@ class Takeover:
     async def _prepare(self, old: PaperFixture, floor_id: str) -> None:
         """A floor workflow and a hedge that have run on the worker about to die."""
         await self._rig.quoting()
-        await self._rig.start_floor(floor_id)
+        await self._rig.start_floor(floor_id, hedging(TRADING))
         began = time.monotonic()
         self._fill(old)
         await self._bet(old, began)

@@ -13,7 +13,7 @@ from overround.ledger import configs
 from overround.ledger.db import connect
 from overround.ledger.seed import CLIENT
 
-ENGINE = ("worker", "streamers", "temporal", "postgres")
+ENGINE = ("trading", "hedging", "streamers", "temporal", "postgres")
 SLOWEST = 1000.0
 """p99 in milliseconds past which a rate is not sustained."""
 ANSWERED = 0.95

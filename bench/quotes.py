@@ -11,6 +11,7 @@ from bench.desk import OUTCOMES, Move
 from bench.processes import Usage
 from bench.rig import NotInTime, Rig
 from bench.wires import Arrivals, Tap
+from workflows.names import TRADING, hedging
 
 SETTLE, LATEST = 1.5, 10.0
 """Seconds after the last event in which an answer still counts: of a move, and of a fill."""
@@ -98,7 +99,7 @@ async def _floor_starts(
 ) -> None:
     async def one() -> None:
         at = time.monotonic()
-        begun[await rig.start_floor(f"floor:start:{at}")] = at
+        begun[await rig.start_floor(f"floor:start:{at}", hedging(TRADING))] = at
 
     async for _ in paced(rate, seconds):
         tasks.create_task(one())

@@ -32,12 +32,15 @@ SETTINGS: dict[str, Any] = {"outcomes": [111, 112], "odds_max_age_pregame": 3600
                             "max_market_loss": 100_000}  # fmt: skip
 
 
+ENGINE = ("trading", "hedging", "streamers")
+
+
 class NotInTime(Exception):
     """What a measure waits for did not happen; its figure is missing, the others go on."""
 
 
 class Rig:
-    """The running engine. ``worker`` may be killed and started again; ``standby`` is a second one when asked for."""
+    """The running engine. A worker may be killed and started again."""
 
     def __init__(self, folder: Path, *, both: bool = False) -> None:
         self.folder = folder
@@ -80,10 +83,10 @@ class Rig:
         self._tasks += await self.servers.start(self.desk.apps())
         self._tasks += [asyncio.create_task(self.desk.world.housekeeping()), asyncio.create_task(self._watch_lag())]
         self.client = await Client.connect(self.temporal.address, data_converter=pydantic_data_converter)
-        self.start("worker")
-        self.start("streamers")
-        await self.ready("worker")
-        await self.ready("streamers")
+        for name in ENGINE:
+            self.start(name)
+        for name in ENGINE:
+            await self.ready(name)
 
     async def close(self) -> None:
         for process in self.processes.values():
@@ -101,8 +104,8 @@ class Rig:
     # -- processes --------------------------------------------------------------------------------------------------
 
     def start(self, name: str) -> None:
-        """Start ``streamers``, or a worker under any other name."""
-        arguments = ["-m", "streamers"] if name == "streamers" else ["-m", "bench.trading_worker"]
+        """Start ``streamers``, or a worker: ``trading``, ``hedging``, or one more of a role (``hedging standby``)."""
+        arguments = ["-m", "streamers"] if name == "streamers" else ["-m", "bench.trading_worker", name.split()[0]]
         process = Process(children.python_part(name, arguments, self.folder, self._environment))
         self.processes[name] = process
         process.launch()
@@ -139,11 +142,11 @@ class Rig:
         await self.client.get_workflow_handle(workflow_id).signal("touch", mark)
         return mark
 
-    async def start_floor(self, workflow_id: str) -> str:
+    async def start_floor(self, workflow_id: str, queue: str = TRADING) -> str:
         """Signal-with-start a floor workflow, as the first fill of an order does its hedge."""
         mark = self._next_mark()
         await self.client.start_workflow(
-            "FloorWorkflow", id=workflow_id, task_queue=TRADING, task_timeout=TASK_TIMEOUT,
+            "FloorWorkflow", id=workflow_id, task_queue=queue, task_timeout=TASK_TIMEOUT,
             start_signal="touch", start_signal_args=[mark],
         )  # fmt: skip
         return mark

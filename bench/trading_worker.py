@@ -1,6 +1,9 @@
-"""The engine's worker as it is, which also serves the floor workflow."""
+"""The engine's workers as they are, which also serve the floor workflow."""
 
 import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from temporalio.worker import UnsandboxedWorkflowRunner
@@ -23,14 +26,15 @@ def serve() -> None:
     """Run the worker with one workflow and one activity more."""
     build = worker.build
 
-    def with_floor(client: Any, parts: list[object], *rest: Any) -> Any:
-        return build(client, [*parts, Floor()], *rest)
+    def with_floor(client: Any, role: worker.Role, parts: Sequence[object], *rest: Any) -> Any:
+        role = replace(role, workflows=[*role.workflows, FloorWorkflow], activities=(*role.activities, Floor))
+        return build(client, role, [*parts, Floor()], *rest)
 
     if os.environ.get(UNSANDBOXED):
         worker.runner = UnsandboxedWorkflowRunner  # type: ignore[assignment]
-    worker.WORKFLOWS.append(FloorWorkflow)
     worker.build = with_floor  # type: ignore[assignment]
-    main("worker", worker.run)
+    roles = worker.roles_of(sys.argv[1:])
+    main("worker", lambda settings: worker.run(settings, roles))
 
 
 if __name__ == "__main__":

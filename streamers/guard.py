@@ -22,6 +22,7 @@ from workflows.names import TRADING
 log = structlog.get_logger(__name__)
 FORGOTTEN_SECONDS = 3.0
 DEAD_SECONDS = 6.0
+"""Of either worker: quotes without hedges are as bad as quotes without an owner."""
 
 
 class Guard:
@@ -40,7 +41,8 @@ class Guard:
         """Look after lost orders and dead workers."""
         async with self._database.connect() as connection:
             lost = await forgotten(connection, FORGOTTEN_SECONDS)
-            silence = await age(connection, "worker")
+            ages = [await age(connection, role) for role in ("trading", "hedging")]
+        silence = max((found for found in ages if found is not None), default=None)
         watching = time.monotonic() - self._since
         if silence is not None and min(silence, watching) > DEAD_SECONDS:
             await self._pull_everything(traders, silence)

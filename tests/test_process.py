@@ -78,7 +78,7 @@ def test_no_ending_shows_a_secret() -> None:
 
 def test_sigterm_is_an_orderly_end(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
-    body = "announce('up'); await stop_requested().wait()"
+    body = "stop = stop_requested(); announce('up'); await stop.wait()"
     code = f"from overround.process import *\nasync def run(settings):\n    {body}\nmain('part', run)\n"
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **COMPLETE, "OVERROUND_READY_FILE": str(ready)}
     with subprocess.Popen([sys.executable, "-c", code], env=environment) as process:

@@ -17,7 +17,8 @@ PAPER_PORTS = 32
 
 PAPER: dict[str, list[str]] = {"paper": ["-m", "overround.paper"]}
 COMMANDS: dict[str, list[str]] = {
-    "worker": [str(ROOT / "worker.py")],
+    "trading": [str(ROOT / "worker.py"), "trading"],
+    "hedging": [str(ROOT / "worker.py"), "hedging"],
     "streamers": ["-m", "streamers"],
     "api": ["-m", "api"],
 }

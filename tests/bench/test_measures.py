@@ -86,8 +86,8 @@ def test_cpu_is_divided_by_the_requotes_done() -> None:
 
 def test_a_part_that_was_restarted_has_no_cost() -> None:
     run = moved(20, [1.0] * 10)
-    del run.after["worker"]
-    assert "worker" not in load.cpu_per_requote(run)
+    del run.after["trading"]
+    assert "trading" not in load.cpu_per_requote(run)
 
 
 def test_children_are_counted_and_the_dead_cost_nothing() -> None:

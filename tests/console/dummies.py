@@ -28,14 +28,14 @@ while True:
 DIES = "import sys; print('no such thing as MAGIC_SETTING'); sys.exit(3)"
 DIES_LAST = f"""
 import os, time
-ready = [os.environ["OVERROUND_STATE_DIR"] + "/" + name + ".ready" for name in ("worker", "streamers")]
+ready = [os.environ["OVERROUND_STATE_DIR"] + "/" + name + ".ready" for name in ("trading", "streamers")]
 while not all(map(os.path.exists, ready)):
     time.sleep(0.01)
 {DIES}
 """
 REFUSES = "import sys; print('ODDSPAPI_API_KEY: the feed refused it'); sys.exit(78)"
 STUBBORN = SERVES.replace("signal.signal(signal.SIGTERM, leave)", "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
-NAMES = ("paper", "worker", "streamers", "api")
+NAMES = ("paper", "trading", "streamers", "api")
 
 
 def dummy(name: str, state: Path, script: str = SERVES, env: Mapping[str, str] | None = None) -> Part:

@@ -10,7 +10,7 @@ from overround.domain.control import ControlRequest
 from overround.ledger.db import connect
 from overround.settings import Settings
 from tests.console.test_commands import console
-from worker import build
+from worker import ROLES, build
 
 
 async def test_a_command_starts_its_workflow_and_repeating_it_changes_nothing(
@@ -18,7 +18,7 @@ async def test_a_command_starts_its_workflow_and_repeating_it_changes_nothing(
 ) -> None:
     database = connect(database_url)
     settings = Settings(temporal_address=temporal.service_client.config.target_host)
-    async with build(temporal, [ControlActivities(database, temporal)]):
+    async with build(temporal, ROLES["trading"], [ControlActivities(database, temporal)]):
         first = await command_gate(settings, "acme:vertex", ControlRequest("pause", "me", "lunch"))
         again = await command_gate(settings, "acme:vertex", ControlRequest("pause", "me", "lunch"))
         other = await command_gate(settings, "acme:vertex", ControlRequest("resume", "me"))

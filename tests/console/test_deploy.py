@@ -15,7 +15,7 @@ from overround.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker-compose.temporal.yml"
-OURS = ("migrate", "worker", "streamers", "api")
+OURS = ("migrate", "trading", "hedging", "streamers", "api")
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_nothing_is_published_beyond_this_machine(services: dict[str, dict[str, 
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
-@pytest.mark.parametrize("name", ["worker", "streamers", "api"])
+@pytest.mark.parametrize("name", ["trading", "hedging", "streamers", "api"])
 def test_each_command_is_one_the_supervisor_runs_too(services: dict[str, dict[str, Any]], name: str) -> None:
     from console.embedded.children import COMMANDS
 

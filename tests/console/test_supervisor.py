@@ -48,18 +48,18 @@ def test_children_stop_in_reverse_order(supervisor: Supervisor, tmp_path: Path) 
 
 
 def test_a_killed_child_is_restarted_and_ready_again(supervisor: Supervisor, said: list[str], tmp_path: Path) -> None:
-    supervisor.launch(dummy("worker", tmp_path))
-    supervisor.await_ready(["worker"])
-    before = supervisor.pids["worker"]
+    supervisor.launch(dummy("trading", tmp_path))
+    supervisor.await_ready(["trading"])
+    before = supervisor.pids["trading"]
     os.kill(before, signal.SIGKILL)
 
     def restarted() -> bool:
         supervisor.tick()
-        return supervisor.pids.get("worker", before) != before
+        return supervisor.pids.get("trading", before) != before
 
     until(restarted)
-    supervisor.await_ready(["worker"])
-    assert "worker stopped with SIGKILL" in said[0]
+    supervisor.await_ready(["trading"])
+    assert "trading stopped with SIGKILL" in said[0]
 
 
 def test_a_ready_file_of_the_previous_life_does_not_count(supervisor: Supervisor, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_an_endless_log_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_child_that_keeps_dying_is_given_up(said: list[str], tmp_path: Path) -> None:
     supervisor = Supervisor(said.append, clock=Leaps())
-    supervisor.launch(dummy("worker", tmp_path, DIES))
+    supervisor.launch(dummy("trading", tmp_path, DIES))
 
     def run_until_given_up() -> None:
         while True:

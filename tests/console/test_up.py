@@ -42,7 +42,7 @@ def test_ctrl_c_stops_what_it_started_and_the_next_up_continues(stack: ExitStack
     assert up.stop() == 0
     assert not any(running(pid) for pid in facts["pids"].values())
     assert bystander.poll() is None
-    assert (state / "stops").read_text().split() == ["api", "streamers", "worker", "paper"]
+    assert (state / "stops").read_text().split() == ["api", "streamers", "trading", "paper"]
     assert not (state / "run.json").exists()
 
     again = start(stack, state).ready()
@@ -50,7 +50,7 @@ def test_ctrl_c_stops_what_it_started_and_the_next_up_continues(stack: ExitStack
     assert again.stop(signal.SIGTERM) == 0
 
 
-@pytest.mark.parametrize("victim", ["worker", "postgres", "temporal"])
+@pytest.mark.parametrize("victim", ["trading", "postgres", "temporal"])
 def test_a_killed_part_comes_back_and_run_json_names_its_new_pid(stack: ExitStack, tmp_path: Path, victim: str) -> None:
     up = start(stack, tmp_path / "state").ready()
     before = up.facts["pids"][victim]
@@ -85,7 +85,7 @@ def test_the_paper_feed_is_everybodys_feed_unless_a_real_key_is_set(stack: ExitS
     paper, real = tmp_path / "paper", tmp_path / "real"
     start(stack, paper).ready().stop()
     start(stack, real, env={"ODDSPAPI_API_KEY": "mine"}).ready().stop()
-    for name in ("worker", "streamers", "api"):
+    for name in ("trading", "streamers", "api"):
         assert (paper / f"{name}.feed").read_text() == "paper ws://w"
         assert (real / f"{name}.feed").read_text() == "mine "
 
@@ -135,7 +135,7 @@ def test_a_dead_child_ends_everything_with_one_line(stack: ExitStack, tmp_path: 
     up = start(stack, tmp_path / "state", env={"DUMMY_API": DIES_LAST})
     line = up.refused()
     assert line.startswith("overround: api stopped with exit code 3 (OVERROUND_API_PORT): no such thing")
-    assert (tmp_path / "state" / "stops").read_text().split() == ["streamers", "worker", "paper"]
+    assert (tmp_path / "state" / "stops").read_text().split() == ["streamers", "trading", "paper"]
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_a_wrong_key_is_said_and_quotes_nothing_while_the_other_venue_trades(
     up = start(cleanup, tmp_path / "state", env=QUICK).ready(90)
     eventually(lambda: one(up, ACCEPTED, KALSHI) > 0 and one(up, ACCEPTED, POLYMARKET) > 0, 60, "quotes on both")
     asyncio.run(alter(up, key_id="00000000-0000-0000-0000-00000000dead"))
-    for name in ("worker", "streamers"):
+    for name in ("trading", "hedging", "streamers"):
         kill(up, name)
 
     def told() -> str:

@@ -26,7 +26,7 @@ def more(up: Up, query: str, than: int, what: str, seconds: float = 60) -> int:
 
 def all_heard(up: Up) -> bool:
     """Worker, streamers and feed have all said something in the last seconds."""
-    return all(rows(up, OWNERS, name) == [(True,)] for name in ("worker", "streamers", "feed"))
+    return all(rows(up, OWNERS, name) == [(True,)] for name in ("trading", "hedging", "streamers", "feed"))
 
 
 def partners(up: Up) -> None:
@@ -36,19 +36,20 @@ def partners(up: Up) -> None:
     assert rows(up, "SELECT client_order_id FROM orders WHERE filled > size") == []
 
 
-def test_the_worker_is_killed_three_times_and_the_books_agree(cleanup: ExitStack, tmp_path: Path) -> None:
+def test_the_workers_are_killed_three_times_and_the_books_agree(cleanup: ExitStack, tmp_path: Path) -> None:
     """SIGKILL in the middle of trading: every order, fill and bet has its partner, PnL agrees to the cent."""
     up = start(cleanup, tmp_path / "state", env=QUICK).ready(90)
     fills = more(up, FILLS, 1, "fills", 120)
     for _ in range(3):
         orders = one(up, ORDERS)
-        kill(up, "worker")
+        kill(up, "trading")
+        kill(up, "hedging")
         more(up, ORDERS, orders, "orders of the next worker")
         fills = more(up, FILLS, fills, "fills after a kill", 90)
     eventually(lambda: rows(up, TRADED)[0][2] >= 2, 90, "settlements")
     checked(up)
     partners(up)
-    assert up.text.count("worker stopped with SIGKILL") == 3
+    assert [up.text.count(f"{name} stopped with SIGKILL") for name in ("trading", "hedging")] == [3, 3]
     assert up.stop() == 0
 
 

@@ -21,7 +21,7 @@ SILENT = [number for ids in UNKNOWN_OUTCOMES.values() for number in ids]
 def test_run_json_tells_programs_where_everything_is(up: Up) -> None:
     facts = up.facts
     assert {"apiUrl", "apiKey", "temporalUiUrl", "temporalAddress", "databaseUrl"} <= facts.keys()
-    assert set(facts["pids"]) == {"postgres", "temporal", "paper", "worker", "streamers", "api"}
+    assert set(facts["pids"]) == {"postgres", "temporal", "paper", "trading", "hedging", "streamers", "api"}
     assert stat.S_IMODE((up.state / "run.json").stat().st_mode) == 0o600
     assert facts["databaseUrl"].split("@")[0] not in up.text, "the banner shows no password"
 

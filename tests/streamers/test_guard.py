@@ -38,11 +38,12 @@ def guard(
     return made
 
 
-async def silent(ledger: AsyncEngine, seconds: float) -> None:
+async def silent(ledger: AsyncEngine, seconds: float, role: str = "trading") -> None:
+    """One role has said nothing for so long; the other speaks."""
     await write(ledger, "DELETE FROM heartbeats")
-    await write(
-        ledger, "INSERT INTO heartbeats (name, at) VALUES ('worker', now() - make_interval(secs => :s))", s=seconds
-    )
+    await write(ledger, "INSERT INTO heartbeats (name, at) VALUES ('trading', now()), ('hedging', now())")
+    change = "UPDATE heartbeats SET at = now() - make_interval(secs => :s) WHERE name = :role"
+    await write(ledger, change, s=seconds, role=role)
 
 
 async def alarms(ledger: AsyncEngine) -> list[tuple[str, bool]]:
@@ -54,10 +55,11 @@ def cancelled(venues: dict[str, FakeExchange]) -> list[int]:
     return [venue.cancelled for venue in venues.values()]
 
 
+@pytest.mark.parametrize("role", ["trading", "hedging"])
 async def test_a_silent_worker_has_everything_cancelled_once_and_is_alarmed(
-    guard: Guard, ledger: AsyncEngine, venues: dict[str, FakeExchange]
+    role: str, guard: Guard, ledger: AsyncEngine, venues: dict[str, FakeExchange]
 ) -> None:
-    await silent(ledger, 7)
+    await silent(ledger, 7, role)
     for _ in range(3):
         await guard.watch(TRADERS)
     assert cancelled(venues) == [1, 1]

@@ -108,6 +108,9 @@ def proportional(pid: int) -> int:
 
 
 def family(pid: int) -> list[int]:
-    """A process and everything it started, all the way down."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    """A process and everything it started, all the way down; what ended meanwhile has no children any more."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return [pid]
     return [pid, *(item for child in children for item in family(int(child)))]

@@ -48,7 +48,7 @@ from overround.settings import Settings
 from overround.venues import Account
 from streamers.__main__ import Streamers
 from tests.support.serve import serve
-from worker import build
+from worker import ROLES, build
 
 sys.setrecursionlimit(1000)  # eth_account raises it a hundredfold: deeply nested JSON would end the process
 
@@ -73,6 +73,19 @@ class Quiet:
         return {}
 
 
+@dataclass(frozen=True)
+class Workers:
+    """One worker of each role, as one."""
+
+    each: list[Worker]
+
+    async def run(self) -> None:
+        await asyncio.gather(*(worker.run() for worker in self.each))
+
+    async def shutdown(self) -> None:
+        await asyncio.gather(*(worker.shutdown() for worker in self.each))
+
+
 @dataclass
 class Stack:
     """Everything running. ``exchanges`` are the account ids by venue."""
@@ -88,7 +101,7 @@ class Stack:
     takers: Takers
     accounts: dict[str, str]
     urls: dict[str, str] = field(default_factory=dict)
-    worker: Worker | None = None
+    worker: "Workers | None" = None
     worker_task: asyncio.Task[None] | None = None
     streamers: Streamers | None = None
     sessions: list[Any] = field(default_factory=list)
@@ -238,7 +251,7 @@ class Stack:
         return result
 
     async def start_worker(self) -> None:
-        """Start (or replace) the worker."""
+        """Start (or replace) the workers."""
         sessions = Sessions(self.database, SECRET)
         feed = _rest(self.urls["feed"])
         self.sessions += [sessions, feed]
@@ -250,7 +263,7 @@ class Stack:
             ReconcileActivities(self.database, sessions, self.client),
             ControlActivities(self.database, self.client),
         ]
-        self.worker = build(self.client, parts, self.queue)
+        self.worker = Workers([build(self.client, role, parts, self.queue) for role in ROLES.values()])
         self.worker_task = asyncio.create_task(self.worker.run())
 
 
