@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 from api import accounts, bets, errors, fixtures, me, orders, pnl, positions, trading
 from api.auth import KeyRing
 from api.broadcast import Hub
+from api.commands import connect_lazily
 from api.connections import Slots
 from api.context import Context, Timing
 from api.errors import Refusal
@@ -17,6 +18,7 @@ from api.middleware import Envelope
 from api.subscribe import subscribe
 from overround.ledger.db import connect
 from overround.settings import Settings
+from workflows.names import TRADING
 
 PARTS = (me, trading, orders, bets, fixtures, positions, accounts, pnl)
 DESCRIPTION = """
@@ -31,15 +33,15 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 @asynccontextmanager
-async def running(settings: Settings, timing: Timing) -> AsyncIterator[Context]:
+async def running(settings: Settings, timing: Timing, queue: str) -> AsyncIterator[Context]:
     """Everything the requests share, from first to last."""
     pool = connect(settings.database_url)
     single = pool.execution_options(isolation_level="AUTOCOMMIT")
     reader = pool.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     keys = KeyRing(single, settings.secret_key, timing.key_cache)
-    hub, slots = Hub(single, timing.poll), Slots(single)
+    hub, slots, temporal = Hub(single, timing.poll), Slots(single), await connect_lazily(settings)
     try:
-        yield Context(settings, timing, single, reader, keys, hub, slots)
+        yield Context(settings, timing, single, reader, keys, hub, slots, temporal, queue)
     finally:
         await hub.close()
         await slots.close()
@@ -58,13 +60,13 @@ async def _alive() -> dict[str, str]:
     return {"status": "ok"}
 
 
-def create_app(settings: Settings, timing: Timing | None = None) -> FastAPI:
+def create_app(settings: Settings, timing: Timing | None = None, queue: str = TRADING) -> FastAPI:
     """The API of one process; the database is opened when it starts, not here."""
     clock = timing or Timing()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running(settings, clock) as app.state.context:
+        async with running(settings, clock, queue) as app.state.context:
             yield
 
     app = FastAPIOffline(

@@ -7,11 +7,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.requests import HTTPConnection
+from temporalio.client import Client
 
 from api.auth import KeyRing
 from api.broadcast import Hub
 from api.connections import Slots
 from overround.settings import Settings
+from workflows.names import TRADING
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,10 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``engine`` is for single statements in autocommit; requests read through ``reader``, one snapshot each."""
+    """``engine`` is for single statements in autocommit; requests read through ``reader``, one snapshot each.
+
+    ``temporal`` connects at its first use; commands go to the workers of ``queue``.
+    """
 
     settings: Settings
     timing: Timing
@@ -35,6 +40,8 @@ class Context:
     keys: KeyRing
     hub: Hub
     slots: Slots
+    temporal: Client | None = None
+    queue: str = TRADING
 
 
 def context_of(connection: HTTPConnection) -> Context:
