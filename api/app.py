@@ -7,7 +7,21 @@ from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
-from api import accounts, bets, errors, fixtures, me, orders, pnl, positions, trading
+from api import (
+    accounts,
+    bets,
+    errors,
+    exposure,
+    fixtures,
+    health,
+    me,
+    orders,
+    pnl,
+    positions,
+    series,
+    trading,
+    workflows,
+)
 from api.auth import KeyRing
 from api.broadcast import Hub
 from api.commands import connect_lazily
@@ -20,7 +34,7 @@ from overround.ledger.db import connect
 from overround.settings import Settings
 from workflows.names import TRADING
 
-PARTS = (me, trading, orders, bets, fixtures, positions, accounts, pnl)
+PARTS = (me, trading, health, orders, workflows, bets, fixtures, positions, exposure, accounts, pnl, series)
 DESCRIPTION = """
 Send your key in `X-API-Key`. Lists come newest first in pages; dates are inclusive UTC days of the order's creation;
 `fixture_id`, `from_date`, `to_date` and `page_size` are understood beside the camelCase spellings. Numbers are exact:

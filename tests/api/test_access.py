@@ -30,6 +30,10 @@ PATHS = [
     "/accounts",
     "/pnl",
     "/trading/status",
+    "/health",
+    "/exposure",
+    "/pnl/series",
+    "/orders/1/workflows",
 ]
 
 
