@@ -67,7 +67,7 @@ _delegate("control", "Pause, stop or resume quoting, for one client or for every
 
 def run() -> NoReturn:
     """Run the command and leave: the Temporal SDK aborts a normal interpreter exit now and then (stack, 4.2)."""
-    code = _guarded()
+    code = guarded()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -76,7 +76,8 @@ def run() -> NoReturn:
     os._exit(code)
 
 
-def _guarded() -> int:
+def guarded() -> int:
+    """Run the command of ``sys.argv``; its exit code."""
     try:
         app()
     except SystemExit as leaving:

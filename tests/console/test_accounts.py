@@ -1,8 +1,6 @@
 """Real accounts: credentials come from a file or standard input, are stored sealed, and never show up anywhere."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from overround.ledger.accounts import exchange_account, hedge_lines
 from overround.ledger.db import connect
-from tests.console.test_commands import ROOT, console
+from tests.support.command import console
 
 SECRET = "pepper"
 KEY = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -99,15 +97,7 @@ def test_credentials_are_sealed_at_rest_and_never_printed(database_url: str, kal
 
 def test_standard_input_will_do_instead_of_a_file(database_url: str) -> None:
     command = ["accounts", "add", "bookmaker", "abp-1", "--client", "acme:vertex", "--venue", "abp"]
-    done = subprocess.run(
-        [sys.executable, "-m", "console", *command],
-        input=ABP,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "DATABASE_URL": database_url, "OVERROUND_SECRET_KEY": SECRET},
-    )
+    done = console(*command, stdin=ABP, DATABASE_URL=database_url, OVERROUND_SECRET_KEY=SECRET)
     assert done.stdout == "bookmaker account abp-1 of acme:vertex is stored\n", done.stderr
 
 

@@ -2,7 +2,7 @@
 
 from overround.ledger.alarms import clear_alarm, raise_alarm
 from overround.ledger.db import connect
-from tests.console.test_commands import console
+from tests.support.command import console
 
 
 async def test_open_alarms_are_listed_and_end_with_1(database_url: str) -> None:

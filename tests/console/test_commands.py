@@ -8,19 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import console
+
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def console(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "console", *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd="/",
-        timeout=60,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
-    )
 
 
 def test_every_make_target_is_known_to_the_script_and_explained() -> None:
@@ -52,8 +42,17 @@ def test_no_package_index_is_named_in_any_lock_or_script() -> None:
         assert not re.search(r"https?://|--index-url|--extra-index|--find-links", (ROOT / name).read_text()), name
 
 
-def test_help_lists_every_command() -> None:
-    done = console("--help")
+def test_help_lists_every_command_from_wherever_it_is_called() -> None:
+    """As a process of its own, as an operator starts it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "console", "--help"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd="/",
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert done.returncode == 0
     for command in ("up", "status", "check", "replay", "migrate", "keys", "accounts", "trading", "alarms", "control"):
         assert re.search(rf"\b{command}\b", done.stdout), command

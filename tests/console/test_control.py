@@ -9,7 +9,7 @@ from console.control import command_gate
 from overround.domain.control import ControlRequest
 from overround.ledger.db import connect
 from overround.settings import Settings
-from tests.console.test_commands import console
+from tests.support.command import console
 from worker import ROLES, build
 
 

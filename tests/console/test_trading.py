@@ -8,7 +8,7 @@ import pytest
 from overround.ledger.accounts import save_client
 from overround.ledger.configs import load
 from overround.ledger.db import connect
-from tests.console.test_commands import console
+from tests.support.command import console
 
 CLIENT = "acme:vertex"
 
