@@ -1,4 +1,7 @@
-"""Trading settings per client and tournament, each change a new version (tournament 0 is the client's default)."""
+"""Trading settings per client, tournament and market, each change a new version.
+
+Tournament 0 is the client's default, market 0 every market of the tournament. The narrowest settings count alone.
+"""
 
 from dataclasses import asdict
 from typing import Any
@@ -12,21 +15,27 @@ from overround.domain.config import TradingConfig, parse_config
 from overround.ledger import tables as t
 
 DEFAULT = 0
+SCOPE = (t.trading_configs.c.client, t.trading_configs.c.tournament_id, t.trading_configs.c.market_id)
 
 
 class Configs:
     """Every client's settings at one moment. ``version`` is the newest change it holds."""
 
-    def __init__(self, version: int, bodies: dict[tuple[str, int], TradingConfig]) -> None:
+    def __init__(self, version: int, bodies: dict[tuple[str, int, int], TradingConfig]) -> None:
         self.version = version
         self._bodies = bodies
 
-    def of(self, client: str, tournament_id: int) -> TradingConfig:
-        """The tournament's settings, else the client's default, else the product's."""
-        for key in ((client, tournament_id), (client, DEFAULT)):
-            if key in self._bodies:
-                return self._bodies[key]
+    def of(self, client: str, tournament_id: int, market_id: int = DEFAULT) -> TradingConfig:
+        """The market's settings, else the tournament's, else the client's default, else the product's."""
+        for tournament, market in scopes(tournament_id, market_id):
+            if (client, tournament, market) in self._bodies:
+                return self._bodies[(client, tournament, market)]
         return TradingConfig()
+
+
+def scopes(tournament_id: int, market_id: int) -> list[tuple[int, int]]:
+    """Where the settings of a market may come from, the narrowest first."""
+    return [(tournament_id, market_id), (tournament_id, DEFAULT), (DEFAULT, DEFAULT)]
 
 
 async def newest(connection: AsyncConnection) -> int:
@@ -39,28 +48,46 @@ async def load(connection: AsyncConnection) -> Configs:
     """The last version of every client's settings."""
     rows = await connection.execute(
         select(t.trading_configs)
-        .ext(distinct_on(t.trading_configs.c.client, t.trading_configs.c.tournament_id))
-        .order_by(
-            t.trading_configs.c.client, t.trading_configs.c.tournament_id, t.trading_configs.c.config_version.desc()
-        )
+        .ext(distinct_on(*SCOPE))
+        .order_by(*SCOPE, t.trading_configs.c.config_version.desc())
     )
-    bodies = {(row.client, row.tournament_id): parse_config(row.body, version=row.config_version) for row in rows}
+    bodies = {
+        (row.client, row.tournament_id, row.market_id): parse_config(row.body, version=row.config_version)
+        for row in rows
+    }
     return Configs(await newest(connection), bodies)
 
 
 async def save(
-    connection: AsyncConnection, client: str, tournament_id: int, body: dict[str, Any], by: str
+    connection: AsyncConnection,
+    client: str,
+    tournament_id: int,
+    body: dict[str, Any],
+    by: str,
+    market_id: int = DEFAULT,
 ) -> TradingConfig:
-    """Check and append a new version of a tournament's settings; raises ``BadConfig`` when wrong."""
+    """Check and append a new version of a scope's settings; raises ``BadConfig`` when wrong.
+
+    Two who save at once get a version each: the second waits for the first.
+    """
+    owner = t.clients.c.client == client
+    await connection.execute(select(t.clients.c.client).where(owner).with_for_update(key_share=True))
     query = select(func.coalesce(func.max(t.trading_configs.c.config_version), 0)).where(
-        t.trading_configs.c.client == client, t.trading_configs.c.tournament_id == tournament_id
+        t.trading_configs.c.client == client,
+        t.trading_configs.c.tournament_id == tournament_id,
+        t.trading_configs.c.market_id == market_id,
     )
     version = (await connection.execute(query)).scalar_one() + 1
     config = parse_config(body, version=version)
     plain = orjson.loads(orjson.dumps(body, default=str))
     await connection.execute(
         insert(t.trading_configs).values(
-            client=client, tournament_id=tournament_id, config_version=version, body=plain, changed_by=by
+            client=client,
+            tournament_id=tournament_id,
+            market_id=market_id,
+            config_version=version,
+            body=plain,
+            changed_by=by,
         )
     )
     return config

@@ -84,6 +84,7 @@ async def _save_trading(connection: AsyncConnection, tournament_id: int, body: d
     query = (
         select(t.trading_configs.c.body)
         .where(t.trading_configs.c.client == CLIENT, t.trading_configs.c.tournament_id == tournament_id)
+        .where(t.trading_configs.c.market_id == configs.DEFAULT)
         .order_by(t.trading_configs.c.config_version.desc())
         .limit(1)
     )

@@ -68,7 +68,10 @@ api_keys = Table(
     Column("last4", Text, nullable=False),
     Column("kind", Text, CheckConstraint("kind IN ('client', 'operator')"), nullable=False),
     Column("client", Text, ForeignKey("clients.client")),
+    Column("label", Text, nullable=False, server_default=text("''")),
     _now("created_at"),
+    _time("expires_at"),
+    _time("last_used_at"),
     _time("revoked_at"),
 )
 
@@ -363,11 +366,12 @@ trading_configs = Table(
     _id("config_id"),
     Column("client", Text, ForeignKey("clients.client"), nullable=False),
     Column("tournament_id", Integer, nullable=False),
+    Column("market_id", Integer, nullable=False, server_default=text("0")),
     Column("config_version", Integer, nullable=False),
     Column("body", JSONB, nullable=False),
     Column("changed_by", Text, nullable=False, server_default=text("'system'")),
     _now("changed_at"),
-    UniqueConstraint("client", "tournament_id", "config_version", name="config_once"),
+    UniqueConstraint("client", "tournament_id", "market_id", "config_version", name="config_once"),
 )
 
 alarms = Table(

@@ -1,5 +1,6 @@
 """Trading settings in the ledger: every change a version, what is wrong changes nothing."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -70,3 +71,19 @@ def test_plain_values_read_back_as_they_were() -> None:
     plain = configs.as_plain(config)
     assert "version" not in plain
     assert parse_config(plain, version=4) == config
+
+
+async def test_a_market_of_a_tournament_has_settings_of_its_own(ledger: AsyncEngine) -> None:
+    await save(ledger, 132, {"margin": "0.03"})
+    async with ledger.begin() as connection:
+        first = await configs.save(connection, CLIENT, 132, {"margin": "0.04"}, "tester", 111)
+    found = await load(ledger)
+    assert first.version == 1
+    assert [found.of(CLIENT, 132, market).margin for market in (111, 113)] == [D("0.04"), D("0.03")]
+    assert found.of(CLIENT, 17, 111) == TradingConfig()
+    assert found.version == 2
+
+
+async def test_two_who_save_at_once_get_a_version_each(ledger: AsyncEngine) -> None:
+    saved = await asyncio.gather(*(save(ledger, 132, {"size": size}) for size in (10, 20, 30)))
+    assert sorted(config.version for config in saved) == [1, 2, 3]
