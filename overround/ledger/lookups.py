@@ -45,7 +45,7 @@ def _facts(row: Row[Any], configs: Configs, instrument: Instrument | None, other
         row.market_id,
         row.outcome_id,
         row.price,
-        configs.of(row.client, row.tournament_id),
+        configs.of(row.client, row.tournament_id, row.market_id),
         instrument,
         others,
     )
