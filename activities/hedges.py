@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -26,7 +25,6 @@ from overround.domain.messages import (
 )
 from overround.domain.numbers import ZERO, round_down, round_up
 from overround.ledger import hedges as ledger
-from overround.ledger import tables as t
 from overround.ledger.accounts import BookmakerLine, hedge_lines
 from overround.ledger.alarms import clear_alarm, raise_alarm
 from overround.venues import Definitive, Unknown, VenueError
@@ -89,6 +87,8 @@ class HedgeActivities:
             await ledger.record_fills(
                 connection, step.order.account_id, step.order.client_order_id, step.fills, step.failed
             )
+            if step.sales:
+                await ledger.record_sales(connection, step.order.account_id, step.sales)
             claimed = await self._decide(connection, step, line, quote)
             state = "DONE" if claimed.result.outcome == "COVERED" else None
             await ledger.write_totals(connection, step.order, step.run_id, claimed.result.totals, state)
@@ -97,37 +97,39 @@ class HedgeActivities:
     async def _decide(
         self, connection: AsyncConnection, step: HedgeStep, line: BookmakerLine | None, quote: Quote | None
     ) -> Claimed:
-        unresolved = await ledger.unresolved_bet(connection, step.order.client_order_id)
-        now = await ledger.totals(connection, step.order)
-        if unresolved is None and (told := await _told(connection, step, now)) is not None:
-            return Claimed(told)
-        if unresolved is not None:
-            return Claimed(
-                HedgeStepResult(now, "PENDING", unresolved.request_id, reason="an earlier bet is unanswered")
-            )
+        standing = await ledger.standing(connection, step.order, step.request_id)
+        now = standing.totals
+        if standing.unanswered is not None:
+            reason = "an earlier bet is unanswered"
+            return Claimed(HedgeStepResult(now, "PENDING", standing.unanswered, reason=reason))
+        if standing.asked is not None:
+            return Claimed(await _told(connection, step, now, standing.asked))
         if now.residual == ZERO:
             return Claimed(HedgeStepResult(now, "COVERED"))
         if line is None:
             return Claimed(HedgeStepResult(now, "NO_ACCOUNT", reason="no further bookmaker account"))
-        lent = await ledger.free_dust(connection, step.order) if now.residual > ZERO else ZERO
+        lent = standing.lent if now.residual > ZERO else ZERO
         if _is_crumb(step, now.residual, lent, line):
             return Claimed(HedgeStepResult(now, "DUST", min_stake=line.min_stake))
         if quote is None or quote.outcome_id != _outcome_to_back(step.order, now.residual):
             return Claimed(HedgeStepResult(now, "NO_PRICE", reason="no usable bookmaker price"))
-        return await self._size(connection, step, quote, now)
+        return await self._size(connection, step, quote, now, lent)
 
-    async def _size(self, connection: AsyncConnection, step: HedgeStep, quote: Quote, now: HedgeTotals) -> Claimed:
+    async def _size(
+        self, connection: AsyncConnection, step: HedgeStep, quote: Quote, now: HedgeTotals, lent: Decimal
+    ) -> Claimed:
         floor = _floor(step, now.residual)
         if quote.odds < floor:
             reason = f"price {quote.odds} is below the floor {floor}"
             return Claimed(HedgeStepResult(now, "REFUSED", refusal=RefusalClass.PRICE, reason=reason, odds=quote.odds))
         payout = abs(now.residual)
-        dust = await ledger.claim_dust(connection, step.order, step.request_id) if now.residual > ZERO else ZERO
+        dust = await ledger.claim_dust(connection, step.order, step.request_id) if lent else ZERO
         stake = stake_for(max(ZERO, payout + dust), quote.odds, quote.line.stake_step)
         if quote.limit is not None:
             stake = min(stake, round_down(quote.limit, quote.line.stake_step))
         if stake < max(quote.min_stake, quote.line.min_stake):
-            await ledger.release_dust(connection, step.request_id)
+            if lent:
+                await ledger.release_dust(connection, step.request_id)
             small = payout <= quote.odds * quote.line.stake_step
             return Claimed(HedgeStepResult(now, "COVERED" if small else "DUST", min_stake=quote.min_stake))
         intent = ledger.BetIntent(step.request_id, quote.outcome_id, stake, quote.odds, floor, step.attempt)
@@ -142,7 +144,8 @@ class HedgeActivities:
             step.expires_at,
             reference=step.order.client_order_id,
         )
-        after = await ledger.totals(connection, step.order)
+        backed = stake * quote.odds if now.residual > ZERO else -stake * quote.odds
+        after = replace(now, in_flight=now.in_flight + backed, pooled=now.pooled - dust)
         return Claimed(HedgeStepResult(after, "BET", step.request_id, odds=quote.odds, stake=stake), bet)
 
     async def _record(
@@ -153,7 +156,8 @@ class HedgeActivities:
             now = await ledger.totals(connection, order)
             await ledger.write_totals(connection, order, run_id, now, None)
         outcome = _outcome_of(report)
-        return replace(sent, totals=now, outcome=outcome, refusal=str(report.refusal or ""), reason=report.reason)
+        refusal = str(report.refusal or "")
+        return replace(sent, totals=now, outcome=outcome, refusal=refusal, reason=report.reason, parts=report.bets)
 
     async def _ask(self, order: HedgedOrder, line: BookmakerLine, residual: Decimal) -> Quote | None:
         """The live price of what must be backed now, straight from the bookmaker."""
@@ -187,8 +191,9 @@ class HedgeActivities:
         async with self._database.connect() as connection:
             bet = await ledger.unresolved_bet(connection, request.order.client_order_id)
             now = await ledger.totals(connection, request.order)
+            parts = await ledger.parts_of(connection, request.request_id)
         if bet is None or bet.request_id != request.request_id:
-            return HedgeStepResult(now, "BET", request.request_id)
+            return HedgeStepResult(now, "BET", request.request_id, parts=parts)
         bookmaker = await self._sessions.bookmaker(bet.account_id)
         for _ in range(UNKNOWN_PROBES):
             activity.heartbeat(request.request_id)
@@ -229,14 +234,13 @@ class HedgeActivities:
                 await clear_alarm(connection, "naked", key)
 
 
-async def _told(connection: AsyncConnection, step: HedgeStep, now: HedgeTotals) -> HedgeStepResult | None:
+async def _told(
+    connection: AsyncConnection, step: HedgeStep, now: HedgeTotals, bet: ledger.ToldBet
+) -> HedgeStepResult:
     """What became of this very step's bet, when an earlier run of the step got as far as its answer."""
-    query = select(t.bets).where(t.bets.c.request_id == step.request_id)
-    bet = (await connection.execute(query)).one_or_none()
-    if bet is None:
-        return None
-    outcome: Literal["BET", "REFUSED"] = "BET" if bet.placed_stake else "REFUSED"
-    return HedgeStepResult(now, outcome, step.request_id, bet.refusal or "", bet.reason or "", stake=bet.stake)
+    outcome: Literal["BET", "REFUSED"] = "BET" if bet.placed else "REFUSED"
+    parts = await ledger.parts_of(connection, step.request_id)
+    return HedgeStepResult(now, outcome, step.request_id, bet.refusal, bet.reason, stake=bet.stake, parts=parts)
 
 
 def _from_signal(step: HedgeStep, line: BookmakerLine | None) -> Quote | None:

@@ -21,6 +21,7 @@ from overround.ledger.alarms import clear_alarm, clear_naked, raise_alarm
 from overround.venues import NotFound
 
 CANCELLED = 3
+ALARMS = {"DISPUTED": "dispute", "STUCK": "closing"}
 
 
 class SettlementActivities:
@@ -138,13 +139,14 @@ class SettlementActivities:
 
     @activity.defn(name="settlement_state")
     async def settlement_state(self, state: SettlementState) -> None:
-        """Show where the settlement stands; a dispute is an alarm until it is decided."""
+        """Show where the settlement stands; a dispute, and orders that do not end, are alarms while they last."""
         async with self._database.begin() as connection:
             await ledger.write_state(connection, state)
-            if state.state == "DISPUTED":
-                await raise_alarm(connection, "dispute", state.fixture_id, state.reason)
-            else:
-                await clear_alarm(connection, "dispute", state.fixture_id)
+            for name, kind in ALARMS.items():
+                if state.state == name:
+                    await raise_alarm(connection, kind, state.fixture_id, state.reason)
+                else:
+                    await clear_alarm(connection, kind, state.fixture_id)
 
 
 def _final(fixture: Fixture) -> dict[str, tuple[int, int]]:

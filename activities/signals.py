@@ -16,7 +16,16 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from overround.domain import ids
-from overround.domain.messages import FillSignal, HedgedOrder, HedgeOdds, HedgeStart, OrderEvidence, OrderStart, Owner
+from overround.domain.messages import (
+    FillSignal,
+    HedgedOrder,
+    HedgeOdds,
+    HedgeStart,
+    OrderEvidence,
+    OrderStart,
+    Owner,
+    SaleTrade,
+)
 from overround.domain.orders import Evidence, Matched, Unmatched
 from overround.exchanges.base import OrderUpdate, VenueFill
 from overround.ledger import configs as ledger_configs
@@ -59,7 +68,7 @@ class Signals:
             await self.hedge(facts.hedged, signal)
             await self.evidence(facts, [evidence])
         else:
-            await self._signal(facts.workflow_id, "unwound", signal)
+            await self._unwound(facts, SaleTrade(facts.client_order_id, trade.fill, trade.failed))
         self._remember(key)
         return True
 
@@ -86,14 +95,23 @@ class Signals:
 
     async def hedge(self, order: HedgedOrder, signal: FillSignal) -> None:
         """Signal the order's hedge, starting it if this is its first fill."""
+        await self._tell_hedge(order, "fill", signal)
+
+    async def _unwound(self, sale: OrderFacts, trade: SaleTrade) -> None:
+        """Signal the hedge a sale belongs to; one that has ended is started again to cover what failed."""
+        bought = await self.facts(sale.owner.account_id, None, ids.hedged_order(sale.workflow_id))
+        if bought is not None:
+            await self._tell_hedge(bought.hedged, "unwound", trade)
+
+    async def _tell_hedge(self, order: HedgedOrder, signal: str, argument: object) -> None:
         await self._client.start_workflow(
             "HedgeWorkflow",
             HedgeStart(order),
             id=ids.hedge_workflow(order.client_order_id),
             task_queue=hedging(self._task_queue()),
             task_timeout=TASK_TIMEOUT,
-            start_signal="fill",
-            start_signal_args=[signal],
+            start_signal=signal,
+            start_signal_args=[argument],
             search_attributes=attributes(
                 client=order.client,
                 exchange=order.exchange,
@@ -101,8 +119,9 @@ class Signals:
                 fixture=order.fixture_id,
                 market=str(order.market_id),
                 state="HEDGING",
+                title=order.title,
             ),
-            static_summary=f"Hedge outcome {order.outcome_id} of {order.fixture_id} ({order.exchange})",
+            static_summary=f"Back outcome {order.outcome_id} of {order.title or order.fixture_id} ({order.exchange})",
         )
 
     async def evidence(self, facts: OrderFacts, evidence: Sequence[Evidence]) -> None:
@@ -156,13 +175,6 @@ class Signals:
                 self._configs = await ledger_configs.load(connection)
             self._configs_at = time.monotonic()
         return self._configs
-
-    async def _signal(self, workflow_id: str, name: str, argument: object) -> None:
-        try:
-            await self._client.get_workflow_handle(workflow_id).signal(name, argument)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
 
     async def _stray(self, account_id: str, trade: VenueFill) -> None:
         """A trade of an order the ledger does not know. It may only have overtaken its placement's answer; one that

@@ -1,8 +1,8 @@
 """The last resort of a hedge: sell contracts back on the exchange, once, and book what was sold."""
 
-from sqlalchemy import func, select, update
+from sqlalchemy import RowMapping, exists, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -10,11 +10,11 @@ from activities.sessions import Sessions
 from overround.domain.markets import Instrument
 from overround.domain.messages import HedgeTotals, Unwind
 from overround.domain.numbers import ZERO, round_down
-from overround.domain.orders import Absent, Fill, Lost, OrderStatus
+from overround.domain.orders import OPEN, Absent, Fill, Lost, OrderStatus
 from overround.exchanges.base import Exchange, OrderRef, PlaceRequest, Prepared
 from overround.ledger import hedges
 from overround.ledger import tables as t
-from overround.ledger.orders import load, matched_status, moment
+from overround.ledger.orders import load, moment
 from overround.venues import VenueError
 
 LOOKBACK_MS = 5_000
@@ -52,12 +52,15 @@ class UnwindActivities:
         return await self._book(exchange, request, ref)
 
     async def _claim(self, request: Unwind, prepared: Prepared) -> bool:
-        """Write the sell as PENDING_PLACEMENT; False when an earlier attempt had."""
+        """Write the sell as PENDING_PLACEMENT; False when an earlier attempt had. Not while our own quote for the
+        contract may rest: we would sell to ourselves."""
         async with self._database.begin() as connection:
             if await load(connection, [request.client_order_id]):
                 return False
             query = select(t.orders).where(t.orders.c.client_order_id == request.order.client_order_id)
             parent = (await connection.execute(query)).mappings().one()
+            if await _own_quotes(connection, parent):
+                raise ApplicationError("our own quotes for this contract are still being pulled")
             await connection.execute(insert(t.orders).values(_row(request, prepared, dict(parent))))
         return True
 
@@ -79,25 +82,20 @@ class UnwindActivities:
     ) -> HedgeTotals:
         """Record what was sold and where the hedge stands after it."""
         order = request.order
-        size = sum((fill.size for fill in sold), ZERO)
         async with self._database.begin() as connection:
             if status is not None:
                 await hedges.record_fills(connection, order.account_id, request.client_order_id, sold, ())
-                await connection.execute(
-                    update(t.orders)
-                    .where(t.orders.c.client_order_id == request.client_order_id)
-                    .values(
-                        status=OrderStatus.FILLED if size >= request.size else status,
-                        venue_order_id=func.coalesce(venue_order_id, t.orders.c.venue_order_id),
-                        filled=size,
-                        matched_status=matched_status(size, request.size),
-                        ended_at=func.now(),
-                    )
-                )
+                await hedges.book_sale(connection, request.client_order_id, status, venue_order_id)
             await hedges.lock(connection, order, request.workflow_id, request.run_id)
             now = await hedges.totals(connection, order)
             await hedges.write_totals(connection, order, request.run_id, now, None)
         return now
+
+
+async def _own_quotes(connection: AsyncConnection, parent: RowMapping) -> bool:
+    same = [t.orders.c[name] == parent[name] for name in ("account_id", "fixture_id", "market_id", "outcome_id")]
+    query = select(exists().where(*same, t.orders.c.action == "buy", t.orders.c.status.in_(list(OPEN))))
+    return bool((await connection.execute(query)).scalar_one())
 
 
 def _wanted(request: Unwind, instrument: Instrument) -> PlaceRequest | None:

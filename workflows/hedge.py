@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
         HedgeStepResult,
         HedgeTotals,
         PoolDust,
+        SaleTrade,
         Unwind,
     )
     from overround.domain.numbers import ONE, ZERO
@@ -54,6 +55,7 @@ class HedgeWorkflow:
         self._order = start.order
         self._fills: dict[str, Fill] = {fill.fill_id: fill for fill in start.fills}
         self._failed: set[str] = set(start.failed)
+        self._sales = {(sale.client_order_id, sale.fill.fill_id): sale for sale in start.sales}
         self._step = start.step
         self._chain = start.chain or f"{info.workflow_id}/{info.first_execution_run_id}"
         self._state: State = start.state
@@ -77,6 +79,15 @@ class HedgeWorkflow:
             self._fills[signal.fill.fill_id] = signal.fill
             self._work = True
         self._odds = signal.odds or self._odds
+
+    @workflow.signal
+    def unwound(self, trade: SaleTrade) -> None:
+        """A trade of a sale that unwound this position, or its failure at the venue: what failed must be covered."""
+        key = (trade.client_order_id, trade.fill.fill_id)
+        known = self._sales.get(key)
+        if known is None or (trade.failed and not known.failed):
+            self._sales[key] = trade
+            self._work = True
 
     @workflow.signal
     def retry(self) -> None:
@@ -166,6 +177,7 @@ class HedgeWorkflow:
             self._odds if attempt == 0 and account == 0 else None,
             int((workflow.time() + BET_SECONDS) * 1000),
             account,
+            tuple(self._sales.values()),
         )
         self._odds = None
         return await fast("hedge_step", step, HedgeStepResult, seconds=STEP_SECONDS)
@@ -197,7 +209,7 @@ class HedgeWorkflow:
     # -- when it cannot be covered ----------------------------------------------------------------------------------
 
     async def _give_up(self, result: HedgeStepResult) -> None:
-        """Unwind once; what remains is an open residual."""
+        """Unwind once; what remains is an open residual. The owner hears of it first: we must not sell to ourselves."""
         residual = result.totals.residual
         if residual > ZERO and not self._unwound and not self._closing and self._order.instrument is not None:
             self._unwound = True
@@ -219,6 +231,8 @@ class HedgeWorkflow:
             int(workflow.time() * 1000),
         )
         self._selling = request
+        await self._enter("OPEN", f"selling {residual} back ({self._reason})")
+        await self._tell_owner()
         await self._sold(request)
         return self._totals.residual if self._totals and self._selling is None else residual
 
@@ -270,6 +284,7 @@ class HedgeWorkflow:
             self._chain,
             self._state,
             self._selling,
+            tuple(self._sales.values()),
         )
 
     def _describe(self) -> None:

@@ -7,6 +7,7 @@ read again for a day, and on the signal ``recheck``: a re-settlement books the d
 
 from contextlib import suppress
 from datetime import timedelta
+from itertools import count
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -21,6 +22,8 @@ with workflow.unsafe.imports_passed_through():
 FINAL = (2, 3)
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 RECHECKS_PER_RUN = 400
+LONG_CLOSING = 12
+"""Looks after which orders or hedges that are still open are an alarm: about six minutes after the final whistle."""
 LOOK_AGAIN = (timedelta(minutes=15), timedelta(hours=3), timedelta(hours=24))
 """When a booked fixture is read again: results are corrected for hours (pricing sheet, section 5.5, "Resettlement")."""
 
@@ -91,13 +94,18 @@ class SettlementWorkflow:
     async def _close_orders(self) -> None:
         """Stop quoting the fixture and wait until no order is open and no hedge is in flight."""
         await self._enter("CLOSING", "the fixture is over")
-        for pause in (*PAUSES, *([60.0] * 2000)):
+        for number in count():
             closing = await slow(
                 "close_fixture", self._fixture, Closing, summary="Close the fixture's orders and count what is open"
             )
             if not closing.open_orders and not closing.open_hedges:
                 return
-            await workflow.sleep(pause)
+            if number == LONG_CLOSING:
+                left = f"{closing.open_orders} order(s) and {closing.open_hedges} hedge(s) are still open"
+                await self._enter("STUCK", left)
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(SettlementStart(self._fixture, self._status))
+            await workflow.sleep(PAUSES[min(number, len(PAUSES) - 1)])
 
     async def _collect(self) -> Verdict:
         while True:

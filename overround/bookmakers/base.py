@@ -9,6 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from overround.domain.messages import PlacedBet
+
 
 class BetStatus(StrEnum):
     """A hedge bet's life. ``UNKNOWN`` blocks further hedging of the same exposure until a look-up resolves it."""
@@ -45,18 +47,6 @@ class BetRequest:
     expires_at: int
     player_id: int = 0
     reference: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedBet:
-    """One accepted part of a request at the bookmaker."""
-
-    bet_id: str
-    bookmaker_bet_id: str
-    price: Decimal
-    stake: Decimal
-    currency: str
-    placed_at: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,11 @@ def hedge_workflow(client_order_id: str) -> str:
     return f"hedge:{client_order_id}"
 
 
+def hedged_order(workflow_id: str) -> str:
+    """The client order id of the exchange order that a hedge execution covers."""
+    return workflow_id.removeprefix("hedge:")
+
+
 def settlement_workflow(fixture_id: str) -> str:
     return f"settlement:{fixture_id}"
 

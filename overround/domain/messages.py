@@ -165,6 +165,7 @@ class HedgedOrder:
     config: TradingConfig
     instrument: Instrument | None = None
     others: tuple[int, ...] = ()
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,27 @@ class FillSignal:
     fill: Fill
     failed: bool = False
     odds: HedgeOdds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SaleTrade:
+    """A trade of a sale that unwinds a hedge's position (or, ``failed``, the end of one that never happened)."""
+
+    client_order_id: str
+    fill: Fill
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedBet:
+    """One accepted part of a bet at the bookmaker; ``placed_at`` in milliseconds since 1970."""
+
+    bet_id: str
+    bookmaker_bet_id: str
+    price: Decimal
+    stake: Decimal
+    currency: str
+    placed_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +222,7 @@ class HedgeStart:
     chain: str = ""
     state: Literal["HEDGING", "DONE", "UNKNOWN", "OPEN"] = "HEDGING"
     selling: Unwind | None = None
+    sales: tuple[SaleTrade, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,11 +255,13 @@ class HedgeStep:
     odds: HedgeOdds | None
     expires_at: int
     bookmaker_index: int = 0
+    sales: tuple[SaleTrade, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class HedgeStepResult:
-    """What an attempt did. ``outcome``: nothing to do, too small for a bet, a bet's report, or no price to bet at."""
+    """What an attempt did. ``outcome``: nothing to do, too small for a bet, a bet's report, or no price to bet at.
+    ``parts`` are what the bookmaker accepted."""
 
     totals: HedgeTotals
     outcome: Literal["COVERED", "DUST", "BET", "PENDING", "REFUSED", "UNKNOWN", "NO_PRICE", "NO_ACCOUNT"]
@@ -246,6 +271,7 @@ class HedgeStepResult:
     odds: Decimal | None = None
     stake: Decimal | None = None
     min_stake: Decimal | None = None
+    parts: tuple[PlacedBet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

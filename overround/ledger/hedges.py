@@ -9,32 +9,61 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.bookmakers.base import BetReport, BetStatus
-from overround.domain.messages import HedgedOrder, HedgeStep, HedgeTotals
+from overround.domain.ids import hedge_workflow
+from overround.domain.messages import HedgedOrder, HedgeStep, HedgeTotals, PlacedBet, SaleTrade
 from overround.domain.numbers import ZERO
-from overround.domain.orders import Fill
+from overround.domain.orders import Fill, OrderStatus
 from overround.ledger import tables as t
 from overround.ledger.accounts import BookmakerLine
 from overround.ledger.events import bet_payload, emit
-from overround.ledger.orders import moment
+from overround.ledger.orders import epoch_ms, matched_status, moment
 
 IN_FLIGHT = (BetStatus.SENT, BetStatus.PENDING, BetStatus.UNKNOWN)
 
-TOTALS = text(
+STANDING = text(
     "SELECT (SELECT coalesce(sum(size), 0) FROM fills WHERE client_order_id = :key AND NOT failed) AS filled, "
     "(SELECT coalesce(sum(f.size), 0) FROM fills f JOIN orders o ON o.client_order_id = f.client_order_id "
     "WHERE o.workflow_id = :hedge AND o.action = 'sell' AND NOT f.failed) AS unwound, "
     "(SELECT coalesce(sum(payout), 0) FROM dust WHERE client_order_id = :key) AS pooled, "
     "(SELECT coalesce(sum(d.payout), 0) FROM dust d JOIN bets b ON d.claimed_by = CAST(b.request_id AS text) "
     "WHERE b.client_order_id = :key) AS claimed, "
+    "(SELECT coalesce(sum(payout), 0) FROM dust WHERE client = :client AND fixture_id = :fixture "
+    "AND outcome_id = :outcome AND claimed_by IS NULL) AS lent, "
     "coalesce(sum(signed) FILTER (WHERE status <> ALL(CAST(:open AS text[]))), 0) AS done, "
-    "coalesce(sum(signed) FILTER (WHERE status = ANY(CAST(:open AS text[]))), 0) AS in_flight "
-    "FROM (SELECT status, CASE WHEN outcome_id = :outcome THEN payout ELSE -payout END AS signed "
+    "coalesce(sum(signed) FILTER (WHERE status = ANY(CAST(:open AS text[]))), 0) AS in_flight, "
+    "min(request) FILTER (WHERE status = ANY(CAST(:open AS text[]))) AS unanswered, "
+    "max(placed_stake) FILTER (WHERE request = :asked) AS placed, max(stake) FILTER (WHERE request = :asked) AS stake, "
+    "max(refusal) FILTER (WHERE request = :asked) AS refusal, max(reason) FILTER (WHERE request = :asked) AS reason "
+    "FROM (SELECT CAST(request_id AS text) AS request, status, placed_stake, stake, refusal, reason, "
+    "CASE WHEN outcome_id = :outcome THEN payout ELSE -payout END AS signed "
     "FROM bets WHERE client_order_id = :key) AS mine"
 )
+"""Everything a step is decided from, in one round trip."""
 ORDER_ID = literal_column(
     "(SELECT order_id FROM orders WHERE orders.client_order_id = bets.client_order_id)", BigInteger
 ).label("order_id")
 """To return with a bet: the number of the order it hedges."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToldBet:
+    """What the ledger holds of one bet; ``placed`` is the accepted stake so far."""
+
+    stake: Decimal
+    placed: Decimal
+    refusal: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a hedge stands: its totals, the free payout in the pool of its outcome, the request id of a bet without a
+    final answer, and the bet that was asked for, if there is one."""
+
+    totals: HedgeTotals
+    lent: Decimal
+    unanswered: str | None
+    asked: ToldBet | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +123,49 @@ async def record_fills(
         )
 
 
-async def totals(connection: AsyncConnection, order: HedgedOrder) -> HedgeTotals:
+async def record_sales(connection: AsyncConnection, account_id: str, sales: Sequence[SaleTrade]) -> None:
+    """Write trades of unwinding sales, and what they leave of those orders."""
+    for key in {sale.client_order_id for sale in sales}:
+        mine = [sale for sale in sales if sale.client_order_id == key]
+        failed = [sale.fill.fill_id for sale in mine if sale.failed]
+        await record_fills(connection, account_id, key, [sale.fill for sale in mine], failed)
+        await book_sale(connection, key)
+
+
+async def book_sale(
+    connection: AsyncConnection, key: str, ended: OrderStatus | None = None, venue_order_id: str | None = None
+) -> None:
+    """Write what the trades on record leave of an unwinding sale; ``ended`` when the venue has said that it is over."""
+    sold = select(func.coalesce(func.sum(t.fills.c.size), 0)).where(t.fills.c.client_order_id == key, ~t.fills.c.failed)
+    query = select(t.orders.c.size, t.orders.c.status, sold.scalar_subquery().label("sold")).with_for_update()
+    row = (await connection.execute(query.where(t.orders.c.client_order_id == key))).one()
+    status = ended or (OrderStatus.CANCELLED if row.status == OrderStatus.FILLED else OrderStatus(row.status))
+    values: dict[str, object] = {
+        "status": OrderStatus.FILLED if row.sold >= row.size else status,
+        "filled": row.sold,
+        "matched_status": matched_status(row.sold, row.size),
+    }
+    if ended is not None:
+        values |= {"ended_at": func.now(), "venue_order_id": func.coalesce(venue_order_id, t.orders.c.venue_order_id)}
+    await connection.execute(update(t.orders).where(t.orders.c.client_order_id == key).values(values))
+
+
+async def standing(connection: AsyncConnection, order: HedgedOrder, asked: str = "") -> Standing:
     """Where the hedge stands: contracts filled less unwound, payout of bets (against the order's outcome plus, on
-    another outcome minus), payout in flight, and what was pooled less what was claimed from the pool."""
+    another outcome minus), payout in flight, and what was pooled less what was claimed from the pool. ``asked`` is the
+    request id of a bet of this order that may exist."""
     key = order.client_order_id
-    values = {"key": key, "hedge": f"hedge:{key}", "outcome": order.outcome_id, "open": list(IN_FLIGHT)}
-    row = (await connection.execute(TOTALS, values)).one()
-    return HedgeTotals(row.filled - row.unwound, row.done, row.in_flight, row.pooled - row.claimed)
+    values = {"key": key, "hedge": hedge_workflow(key), "outcome": order.outcome_id, "open": list(IN_FLIGHT),
+              "client": order.client, "fixture": order.fixture_id, "asked": asked}  # fmt: skip
+    row = (await connection.execute(STANDING, values)).one()
+    now = HedgeTotals(row.filled - row.unwound, row.done, row.in_flight, row.pooled - row.claimed)
+    told = None if row.stake is None else ToldBet(row.stake, row.placed, row.refusal or "", row.reason or "")
+    return Standing(now, row.lent, row.unanswered, told)
+
+
+async def totals(connection: AsyncConnection, order: HedgedOrder) -> HedgeTotals:
+    """The totals alone; see ``standing``."""
+    return (await standing(connection, order)).totals
 
 
 async def write_totals(
@@ -128,15 +193,15 @@ async def unresolved_bet(connection: AsyncConnection, client_order_id: str) -> R
     return (await connection.execute(query)).one_or_none()
 
 
-async def free_dust(connection: AsyncConnection, order: HedgedOrder) -> Decimal:
-    """Payout in the pool of this client and outcome that no bet has claimed."""
-    query = select(func.coalesce(func.sum(t.dust.c.payout), 0)).where(
-        t.dust.c.client == order.client,
-        t.dust.c.fixture_id == order.fixture_id,
-        t.dust.c.outcome_id == order.outcome_id,
-        t.dust.c.claimed_by.is_(None),
+async def parts_of(connection: AsyncConnection, request_id: str) -> tuple[PlacedBet, ...]:
+    """The accepted parts of a bet, as far as the bookmaker has told them."""
+    rows = await connection.execute(
+        select(t.bet_parts).where(t.bet_parts.c.request_id == request_id).order_by(t.bet_parts.c.part_id)
     )
-    return Decimal((await connection.execute(query)).scalar_one())
+    return tuple(
+        PlacedBet(row.part_id, row.bookmaker_bet_id, row.price, row.stake, row.currency, epoch_ms(row.placed_at))
+        for row in rows
+    )
 
 
 async def claim_dust(connection: AsyncConnection, order: HedgedOrder, request_id: str) -> Decimal:

@@ -22,7 +22,7 @@ INSTRUMENT = TypeAdapter(Instrument)
 
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
-    """An order's identity: who owns it and what it trades. ``parent`` is the hedge an unwind order belongs to."""
+    """An order's identity: who owns it and what it trades. A sale's ``workflow_id`` is the hedge it unwinds."""
 
     client_order_id: str
     venue_order_id: str | None
@@ -34,7 +34,8 @@ class OrderFacts:
 
 
 def _facts(row: Row[Any], configs: Configs, instrument: Instrument | None, others: tuple[int, ...]) -> OrderFacts:
-    owner = Owner(row.client, row.account_id, row.exchange, row.fixture_id, row.market_id, row.tournament_id)
+    title = "" if row.participant1 is None else f"{row.participant1} v {row.participant2}"
+    owner = Owner(row.client, row.account_id, row.exchange, row.fixture_id, row.market_id, row.tournament_id, title)
     hedged = HedgedOrder(
         row.client,
         row.account_id,
@@ -48,6 +49,7 @@ def _facts(row: Row[Any], configs: Configs, instrument: Instrument | None, other
         configs.of(row.client, row.tournament_id, row.market_id),
         instrument,
         others,
+        title,
     )
     return OrderFacts(
         row.client_order_id, row.venue_order_id, row.workflow_id, row.action, owner, row.outcome_id, hedged
@@ -67,7 +69,11 @@ async def find_order(
     known = [column == name for column, name in names if name is not None]
     if not known:
         return None
-    query = select(t.orders).where(t.orders.c.account_id == account_id, or_(*known))
+    query = (
+        select(t.orders, t.fixtures.c.participant1, t.fixtures.c.participant2)
+        .outerjoin(t.fixtures, t.fixtures.c.fixture_id == t.orders.c.fixture_id)
+        .where(t.orders.c.account_id == account_id, or_(*known))
+    )
     row = (await connection.execute(query)).first()
     if row is None:
         return None

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from overround.bookmakers.base import BetReport, BetStatus, PlacedBet
+from overround.bookmakers.base import BetReport, BetStatus
 from overround.domain.config import TradingConfig
 from overround.domain.ids import request_id
 from overround.domain.markets import MarketKey
-from overround.domain.messages import HedgedOrder, HedgeStep, HedgeTotals, Owner, PlaceOrders
+from overround.domain.messages import HedgedOrder, HedgeStep, HedgeTotals, Owner, PlacedBet, PlaceOrders
 from overround.domain.orders import Fill, OrderSpec
 from overround.ledger import hedges, orders
 from overround.ledger.accounts import BookmakerLine

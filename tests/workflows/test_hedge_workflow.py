@@ -181,8 +181,9 @@ async def test_what_can_be_neither_hedged_nor_sold_is_open_then_hedged_later(
         it.desk.then("unwind", lambda _: it.desk.totals())
         it.desk.then("hedge_step", it.desk.nobody, it.desk.nobody)
         await it.fill("f1", 20)
-        await until(lambda: [state for state, _ in it.desk.states] == ["OPEN"], "open")
-        assert "20 contracts are not hedged" in it.desk.states[0][1]
+        await until(lambda: [state for state, _ in it.desk.states] == ["OPEN", "OPEN"], "open")
+        assert "selling 20 back" in it.desk.states[0][1]
+        assert "20 contracts are not hedged" in it.desk.states[1][1]
         await it.heard("OPEN")
         await it.pass_time(25)
         await it.covered(20)

@@ -51,6 +51,12 @@ def rebuilt_orders(calls: list[Call]) -> dict[str, Order]:
     }
 
 
+def rebuilt_parts(calls: list[Call]) -> dict[str, tuple[str, Decimal, Decimal]]:
+    """What the bookmaker accepted, by part: its own id, odds and stake."""
+    told = [call.result for call in calls if call.name in ("hedge_step", "await_bet") and call.result is not None]
+    return {part.bet_id: (part.bookmaker_bet_id, part.price, part.stake) for result in told for part in result.parts}
+
+
 def rebuilt_bets(calls: list[Call]) -> dict[str, Decimal]:
     """Stake by request id of every bet that was claimed."""
     results = [call.result for call in calls if call.name == "hedge_step" and call.result is not None]
@@ -150,12 +156,14 @@ async def rows_agree(stack: Stack, found: dict[str, WorkflowHistory]) -> None:
     orders: dict[str, Any] = {}
     trades: dict[str, Any] = {}
     bets: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
     results: set[Any] = set()
     for history in found.values():
         calls = await histories.calls(history)
         orders |= {key: (str(o.status), o.filled, o.venue_order_id) for key, o in rebuilt_orders(calls).items()}
         trades |= {s.fill.fill_id: (s.fill.size, s.fill.price, s.fill.fee) for s in await histories.fills(history)}
         bets |= rebuilt_bets(calls)
+        parts |= rebuilt_parts(calls)
         books = [call.request for call in calls if call.name == "book_results"]
         results |= {(b.subject_id, b.status, b.profit) for book in books for b in book.booked}
     rows = await stack.rows("SELECT * FROM orders WHERE action = 'buy'")
@@ -164,6 +172,9 @@ async def rows_agree(stack: Stack, found: dict[str, WorkflowHistory]) -> None:
     assert trades == {row.venue_fill_id: (row.size, row.price, row.fee) for row in rows}
     rows = await stack.rows("SELECT * FROM bets")
     assert bets == {str(row.request_id): row.stake for row in rows}
+    rows = await stack.rows("SELECT * FROM bet_parts")
+    assert parts == {row.part_id: (row.bookmaker_bet_id, row.price, row.stake) for row in rows}
+    assert len(parts) == 2
     rows = await stack.rows("SELECT * FROM settlements")
     assert results == {(str(row.subject_id), row.status, row.profit) for row in rows}
     assert len(results) == 4

@@ -66,6 +66,19 @@ async def test_it_waits_until_no_order_is_open_and_no_hedge_under_way(
         assert calls.index("collect_results") > max(i for i, name in enumerate(calls) if name == "close_fixture")
 
 
+async def test_orders_that_do_not_end_are_said_and_waited_for(
+    time_skipping: WorkflowEnvironment, task_queue: str
+) -> None:
+    async with settling(time_skipping, task_queue, results("WON")) as (desk, _):
+        desk.then("close_fixture", lambda _: Closing(2, 1), times=settlement.LONG_CLOSING + 3)
+        await time_skipping.sleep(600)
+        await until(lambda: states(desk)[:2] == ["CLOSING", "STUCK"], "said")
+        assert "2 order(s) and 1 hedge(s)" in next(item.reason for item in desk.settling if item.state == "STUCK")
+        await time_skipping.sleep(600)
+        await until(lambda: desk.booked, "booked after all")
+        assert states(desk)[-1] == "BOOKED"
+
+
 async def test_every_word_is_waited_for_even_for_days(time_skipping: WorkflowEnvironment, task_queue: str) -> None:
     words = [results(None, None, "UNDECIDED"), results(None, None), results(None), results("WON")]
     async with settling(time_skipping, task_queue, *words) as (desk, _):

@@ -14,10 +14,10 @@ from overround.bookmakers.base import (
     BetSettlement,
     BetStatus,
     BookmakerAccount,
-    PlacedBet,
     RefusalClass,
     SelectionPrice,
 )
+from overround.domain.messages import PlacedBet
 from overround.venues import Unreadable
 
 WORKING: Final = {"PENDING", "PROCESSING"}
