@@ -374,6 +374,35 @@ trading_configs = Table(
     UniqueConstraint("client", "tournament_id", "market_id", "config_version", name="config_once"),
 )
 
+changes = Table(
+    "changes",
+    metadata,
+    _id("change_id"),
+    Column("client", Text),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False, server_default=text("''")),
+    Column("body", JSONB(none_as_null=True)),
+    Column("changed_by", Text, nullable=False),
+    _now("changed_at"),
+    Index("changes_by_subject", "client", "kind", "subject", "change_id"),
+    Index("changes_by_kind", "kind", "change_id"),
+)
+"""Who changed or commanded what, and when; rows are only ever added (a trigger sees to it). ``body`` NULL removes."""
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("request_id", UUID(as_uuid=False), nullable=False, server_default=text("gen_random_uuid()")),
+    _now("claimed_at"),
+    Column("status", Integer),
+    Column("body", Text),
+    Index("idempotency_keys_by_age", "claimed_at"),
+)
+"""Answers given under an ``Idempotency-Key``, kept for a day; ``status`` NULL while the request is being answered."""
+
 alarms = Table(
     "alarms",
     metadata,
