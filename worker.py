@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.service import RPCError
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.control import ControlActivities
@@ -71,7 +71,7 @@ ROLES = {
 WORKFLOWS = [workflow for role in ROLES.values() for workflow in role.workflows]
 
 
-def runner() -> SandboxedWorkflowRunner:
+def runner() -> WorkflowRunner:
     """The sandbox, with our own pure modules passed through so that an execution does not import them again."""
     passed = SandboxRestrictions.default.with_passthrough_modules("overround", "workflows")
     return SandboxedWorkflowRunner(restrictions=passed)
@@ -93,14 +93,17 @@ async def run(settings: Settings, roles: Sequence[str] = tuple(ROLES)) -> None:
             ControlActivities(database, client),
         ]
         for role in roles:
-            await working.enter_async_context(build(client, ROLES[role], parts))
+            worker = build(client, ROLES[role], parts, sandbox=settings.workflow_sandbox)
+            await working.enter_async_context(worker)
         announce()
         await _serve(client, database, roles, stop)
     await sessions.close()
     await database.dispose()
 
 
-def build(client: Client, role: Role, parts: Sequence[object], queue: str = TRADING) -> Worker:
+def build(
+    client: Client, role: Role, parts: Sequence[object], queue: str = TRADING, *, sandbox: bool = True
+) -> Worker:
     """The worker of one role; of ``parts``, objects with activities, it takes what the role names."""
     mine = [part for part in parts if isinstance(part, role.activities)]
     found = [getattr(part, name) for part in mine for name in dir(part)]
@@ -109,7 +112,7 @@ def build(client: Client, role: Role, parts: Sequence[object], queue: str = TRAD
         task_queue=role.queue(queue),
         workflows=role.workflows,
         activities=[item for item in found if hasattr(item, "__temporal_activity_definition")],
-        workflow_runner=runner(),
+        workflow_runner=runner() if sandbox else UnsandboxedWorkflowRunner(),
         max_cached_workflows=2000,
         max_concurrent_workflow_tasks=TASKS_AT_ONCE,
         max_concurrent_local_activities=CALLS_AT_ONCE,

@@ -1,19 +1,13 @@
 """The engine's workers as they are, which also serve the floor workflow."""
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from temporalio.worker import UnsandboxedWorkflowRunner
-
 import worker
 from bench.floor import FloorWorkflow, floor_touch
 from overround.process import main
-
-UNSANDBOXED = "OVERROUND_BENCH_UNSANDBOXED"
-"""Environment variable: anything in it runs workflows without Temporal's sandbox, for comparison."""
 
 
 class Floor:
@@ -26,12 +20,10 @@ def serve() -> None:
     """Run the worker with one workflow and one activity more."""
     build = worker.build
 
-    def with_floor(client: Any, role: worker.Role, parts: Sequence[object], *rest: Any) -> Any:
+    def with_floor(client: Any, role: worker.Role, parts: Sequence[object], **options: Any) -> Any:
         role = replace(role, workflows=[*role.workflows, FloorWorkflow], activities=(*role.activities, Floor))
-        return build(client, role, [*parts, Floor()], *rest)
+        return build(client, role, [*parts, Floor()], **options)
 
-    if os.environ.get(UNSANDBOXED):
-        worker.runner = UnsandboxedWorkflowRunner  # type: ignore[assignment]
     worker.build = with_floor  # type: ignore[assignment]
     roles = worker.roles_of(sys.argv[1:])
     main("worker", lambda settings: worker.run(settings, roles))

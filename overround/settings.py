@@ -36,4 +36,8 @@ class Settings(BaseSettings):
     trading_config: Path | None = None
     """TOML file with trading settings per tournament; the defaults are in docs/trading.md."""
     log_level: str = "warning"
+    workflow_sandbox: bool = False
+    """Run workflows in Temporal's sandbox, as all tests do: safer for new workflow code, a sixth more CPU per quote."""
     rest_limit_per_minute: int = 100
+    event_retention_hours: float = Field(24.0, gt=0)
+    """How long a WebSocket client may be away and still be told everything it missed."""
