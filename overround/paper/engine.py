@@ -137,6 +137,12 @@ class Engine:
         self._store.commit()
         return trades
 
+    def reject(self, order: PaperOrder, reason: str) -> None:
+        """Keep and tell of an order that was accepted and cancelled at once, without a place in its book."""
+        self.orders[order.order_id] = order
+        self._end(order, reason)
+        self._store.commit()
+
     def cancel(self, order_id: str, reason: str) -> Decimal:
         """Take an order off its book; the size removed, zero when it was already over."""
         order = self.orders[order_id]
@@ -280,20 +286,23 @@ class Engine:
         book = self.books[book_id]
         return _levels(book.bids), _levels(book.asks)
 
-    # -- inside -----------------------------------------------------------------------------------------------------
-
-    def _admit(self, book: Book, order: PaperOrder) -> list[PaperOrder]:
-        """The resting orders it would match, best first; refused when the book is closed or it may not cross."""
-        if not book.open:
-            raise Refusal("closed", f"market {order.book_id} is not open")
-        opposite, price = (book.asks if order.is_bid else book.bids), order.yes_price
-        now = self._now() // 1000
-        crossing = [
+    def crossing(self, order: PaperOrder) -> list[PaperOrder]:
+        """The resting orders it would match, best first; one that expired and was not swept yet is no longer there."""
+        book, price, now = self.books[order.book_id], order.yes_price, self._now() // 1000
+        return [
             o
-            for o in opposite
+            for o in (book.asks if order.is_bid else book.bids)
             if (o.yes_price <= price if order.is_bid else o.yes_price >= price)
             and (o.expires_at is None or o.expires_at > now)
         ]
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _admit(self, book: Book, order: PaperOrder) -> list[PaperOrder]:
+        """Whom it matches; refused when the book is closed or it may not cross."""
+        if not book.open:
+            raise Refusal("closed", f"market {order.book_id} is not open")
+        crossing = self.crossing(order)
         if order.post_only and crossing:
             raise Refusal("post_only_cross", "a post-only order may not cross")
         return crossing

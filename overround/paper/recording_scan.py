@@ -66,7 +66,6 @@ class Recording:
     path: Path
     lines: int
     first_pt: int
-    last_pt: int
     markets: dict[str, ScannedMarket]
     pace: Pace
     seconds: float
@@ -145,7 +144,7 @@ def scan(path: Path, speed: float | None) -> Recording:
     for market in scanned.values():
         at = next((index for index, pt in enumerate(pts) if pt >= market.starts_at), len(pts) - 1)
         market.starts_after = walls[at]
-    return Recording(path, line, pts[0], max(pts), scanned, pace, walls[-1])
+    return Recording(path, line, pts[0], scanned, pace, walls[-1])
 
 
 def _learn(scanned: dict[str, ScannedMarket], streams: dict[str, StreamMarket], played: Played) -> None:

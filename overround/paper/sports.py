@@ -98,5 +98,3 @@ SPORTS: tuple[Sport, ...] = (
         "race", spread=0.05, target=13, cap=16, suspends=0.05,
     ),
 )  # fmt: skip
-
-BY_ID = {sport.sport_id: sport for sport in SPORTS}

@@ -10,7 +10,6 @@ from overround.paper.world import NativeIds, PaperFixture, PaperMarket, PaperOut
 Json = dict[str, Any]
 
 STATUS_NAMES = ("Pre-Game", "Live", "Finished", "Cancelled")
-BOOKMAKER_EXCHANGES = ("kalshi", "polymarket")
 
 
 def wire_number(value: Decimal) -> int | float:

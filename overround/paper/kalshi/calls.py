@@ -58,7 +58,8 @@ def number(request: Request, name: str) -> int | None:
 
 def page(venue: "PaperKalshi", request: Request, key: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """One page of ``rows`` and the cursor of the next, empty at the end."""
-    limit = number(request, "limit") or 100
+    asked = number(request, "limit")
+    limit = 100 if asked is None else asked
     if not 1 <= limit <= 1000:
         raise ApiError(400, "invalid_parameters", "limit must be between 1 and 1000")
     cursor = request.query_params.get("cursor", "")

@@ -1,6 +1,8 @@
 """Takes, changes and cancels orders by this venue's rules on the shared engine (kalshi sheet, section 6)."""
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any, Literal
@@ -10,7 +12,7 @@ from overround.paper.kalshi.catalogue import Catalogue, KalshiMarket
 from overround.paper.kalshi.fees import charge, coefficient, trade_fee
 from overround.paper.kalshi.grids import on_grid
 from overround.paper.kalshi.groups import Groups
-from overround.paper.kalshi.intake import Ticket, invalid, moment_of, price_of, size_of, text
+from overround.paper.kalshi.intake import Ticket, invalid, moment_of, price_of, require_client_id, size_of, text
 from overround.paper.kalshi.ledger import position
 from overround.paper.kalshi.wire import ApiError
 from overround.paper.world import World, plain
@@ -54,16 +56,28 @@ class Desk:
         market = self._catalogue.market(ticket.ticker)
         self._admit(account, ticket, market)
         order = self._order(account, ticket, market)
-        if ticket.post_only and self._crossing(order):
-            self._record(order, "PostOnlyCrossCancel")
-        else:
-            self._send(order, ticket)
+        with self._grouped(order):
+            if ticket.post_only and self._engine.crossing(order):
+                self._engine.reject(order, "PostOnlyCrossCancel")
+            else:
+                self._send(order, ticket)
         self._orders.setdefault(account, []).append(order)
         if ticket.client_order_id:
             self._client_ids[(account, ticket.client_order_id)] = order.order_id
-        if ticket.group:
-            self._groups.join(account, ticket.group, order.order_id)
         return order
+
+    @contextmanager
+    def _grouped(self, order: PaperOrder) -> Iterator[None]:
+        """In its group from before its first match, which may be the one that ends the group."""
+        name = order.extra["group"]
+        if name:
+            self._groups.join(order.account, name, order.order_id)
+        try:
+            yield
+        except ApiError:
+            if name:
+                self._groups.leave(order.account, name, order.order_id)
+            raise
 
     def _admit(self, account: str, ticket: Ticket, market: KalshiMarket) -> None:
         if market.status != "active":
@@ -115,54 +129,52 @@ class Desk:
             raise ApiError(400, "reduce_only", "no position to reduce")
         return ("no" if ticket.side == "bid" else "yes"), "sell", min(ticket.size, reducible)
 
-    def _crossing(self, order: PaperOrder) -> list[PaperOrder]:
-        """Resting orders it would meet, best first, but for those that expired and were not swept yet."""
-        book, price, now = self._engine.books[order.book_id], order.yes_price, int(self._world.clock())
-        opposite = book.asks if order.is_bid else book.bids
-        alive = (other for other in opposite if other.expires_at is None or other.expires_at > now)
-        if order.is_bid:
-            return [other for other in alive if other.yes_price <= price]
-        return [other for other in alive if other.yes_price >= price]
-
     def _send(self, order: PaperOrder, ticket: Ticket) -> None:
         """Match and rest, never against the account's own orders."""
         wanted = order.size
-        stops_at = self._prevent_self_trade(order, ticket.prevention)
+        own, stops_at = self._in_the_way(order, ticket.prevention)
+        self._require_funds(order, own)
+        self._make_way(own)
         if order.time_in_force == "fok" and stops_at < wanted:
-            return self._record(order, "FillOrKillUnfilled")
+            return self._engine.reject(order, "FillOrKillUnfilled")
         if stops_at == ZERO:
-            return self._record(order, "SelfTradePrevented")
+            return self._engine.reject(order, "SelfTradePrevented")
         if stops_at < wanted:
             order.size, order.time_in_force = stops_at, "ioc"
         try:
             self._engine.place(order)
         except Refusal as refusal:
             if refusal.code == "fok":
-                return self._record(order, "FillOrKillUnfilled")
+                return self._engine.reject(order, "FillOrKillUnfilled")
             raise refused(refusal) from refusal
         return None
 
-    def _prevent_self_trade(self, order: PaperOrder, prevention: str) -> Decimal:
-        """How much of the order may trade or rest. ``maker`` cancels own resting orders in the way; ``taker_at_cross``
-        stops at the first of them."""
-        reachable = ZERO
-        for other in self._crossing(order):
+    def _require_funds(self, order: PaperOrder, leaving: list[PaperOrder]) -> None:
+        """Refused before own orders make way for it; what those reserve counts as free."""
+        if order.action == "sell" or (NAME, order.account) not in self._engine.wallets:
+            return
+        freed = sum((other.price * other.remaining for other in leaving if other.action == "buy"), ZERO)
+        if self._engine.available(NAME, order.account) + freed < order.price * order.size:
+            raise refused(Refusal("funds", "not enough balance"))
+
+    def _in_the_way(self, order: PaperOrder, prevention: str) -> tuple[list[PaperOrder], Decimal]:
+        """Own resting orders it would meet, and how much of it may trade or rest: with ``maker`` those are to be
+        cancelled, ``taker_at_cross`` stops at the first of them."""
+        reachable, own = ZERO, list[PaperOrder]()
+        for other in self._engine.crossing(order):
             if reachable >= order.size:
                 break
             if other.account != order.account:
                 reachable += other.remaining
             elif prevention == "maker":
-                self._engine.cancel(other.order_id, "SelfTradePrevention")
+                own.append(other)
             else:
-                return min(reachable, order.size)
-        return order.size
+                return [], min(reachable, order.size)
+        return own, order.size
 
-    def _record(self, order: PaperOrder, reason: str) -> None:
-        """Keep an order that was accepted and cancelled at once."""
-        order.status, order.reason, order.updated_at = "cancelled", reason, self._world.now_ms()
-        self._engine.orders[order.order_id] = order
-        self._world.store.put("order", order.order_id, plain(asdict(order)))
-        self._world.store.commit()
+    def _make_way(self, own: list[PaperOrder]) -> None:
+        for other in own:
+            self._engine.cancel(other.order_id, "SelfTradePrevention")
 
     def orders_of(self, account: str) -> list[PaperOrder]:
         """Every order the account ever sent here, oldest first."""
@@ -230,13 +242,15 @@ class Desk:
     def _may_move(self, order: PaperOrder, price: Decimal, size: Decimal) -> bool:
         """Whether the order may take a new price; a post-only order that would cross there is cancelled instead."""
         moved = replace(order, price=price, size=max(size - order.filled, ZERO), filled=ZERO)
-        if not self._crossing(moved):
+        if not self._engine.crossing(moved):
             return True
         if order.extra.get("post_only") == "1":
             self._engine.cancel(order.order_id, "PostOnlyCrossCancel")
             return False
-        if self._prevent_self_trade(moved, order.extra.get("prevention", "maker")) < moved.size:
+        own, stops_at = self._in_the_way(moved, order.extra.get("prevention", "maker"))
+        if stops_at < moved.size:
             raise ApiError(400, "self_trade", "the new price would trade with an order of this account")
+        self._make_way(own)
         return True
 
     def _new_expiry(self, order: PaperOrder, body: dict[str, Any]) -> int | None:
@@ -250,6 +264,7 @@ class Desk:
         if body.get("client_order_id") not in (None, order.client_ref):
             raise invalid("client_order_id is not this order's")
         name = text(body, "updated_client_order_id", order.client_ref)
+        require_client_id(name)
         if name != order.client_ref and (order.account, name) in self._client_ids:
             raise ApiError(409, "order_already_exists", "an order with this client_order_id already exists")
         return name

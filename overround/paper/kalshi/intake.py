@@ -67,6 +67,12 @@ def price_of(value: Any) -> Decimal:
     return Decimal(value)
 
 
+def require_client_id(name: str) -> None:
+    """An order may have no name of the client's, but not one outside the venue's alphabet."""
+    if name and not CLIENT_ID.fullmatch(name):
+        raise invalid("client_order_id must be 1 to 64 of A-Z a-z 0-9 _ - : + = /")
+
+
 def moment_of(value: Any, now: int) -> int | None:
     """An expiry in epoch seconds that still lies ahead."""
     if value is None:
@@ -99,8 +105,7 @@ def read_ticket(body: Any, now: int) -> Ticket:
     if not isinstance(body, dict):
         raise invalid("an order must be an object")
     client_order_id = text(body, "client_order_id", "")
-    if client_order_id and not CLIENT_ID.fullmatch(client_order_id):
-        raise invalid("client_order_id must be 1 to 64 of A-Z a-z 0-9 _ - : + = /")
+    require_client_id(client_order_id)
     time_in_force = TIME_IN_FORCE[_one_of(body, "time_in_force", TIME_IN_FORCE)]
     _combinations(body, time_in_force)
     return Ticket(

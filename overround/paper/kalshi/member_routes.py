@@ -190,12 +190,13 @@ class MemberWrites:
         return body | ({"client_order_id": order.client_ref} if order.client_ref else {})
 
     async def cancel_batch(self, call: Call) -> Response:
-        return reply({"orders": [self._try_cancel(call, item) for item in items_of(call.body)]})
-
-    def _try_cancel(self, call: Call, item: Any) -> dict[str, Any]:
-        order_id = item.get("order_id") if isinstance(item, dict) else None
-        if not isinstance(order_id, str):
+        items = items_of(call.body)
+        if not all(isinstance(item, dict) and isinstance(item.get("order_id"), str) for item in items):
             raise invalid("order_id is required")
+        return reply({"orders": [self._try_cancel(call, item) for item in items]})
+
+    def _try_cancel(self, call: Call, item: dict[str, Any]) -> dict[str, Any]:
+        order_id = item["order_id"]
         try:
             return self._cancelled(call, order_id, item.get("market_ticker"), item.get("exchange_index"))
         except ApiError as error:

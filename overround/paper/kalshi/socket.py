@@ -116,19 +116,22 @@ class Session:
                     raise CommandError(5, "Unknown command")
         except CommandError as error:
             self.send({"id": number, "type": "error", "msg": {"code": error.code, "msg": str(error)}})
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, TypeError):
             self.send({"type": "error", "msg": {"code": 1, "msg": "Unable to process message"}})
 
     def _subscribe(self, number: Any, params: dict[str, Any]) -> None:
         channels, tickers = channels_of(params), tickers_of(params)
         if "orderbook_delta" in channels and tickers is None:
             raise CommandError(14, "Market ticker required")
-        if missing := [ticker for ticker in sorted(tickers or ()) if self._book(ticker) is None]:
-            raise CommandError(16, f"Market not found {missing[0]}")
+        self._require_known(tickers or set())
         for channel in channels:
             subscription = self.subscriptions.add(channel, None if tickers is None else set(tickers))
             self.send({"id": number, "type": "subscribed", "msg": {"channel": channel, "sid": subscription.sid}})
             self._snapshots(subscription, tickers)
+
+    def _require_known(self, tickers: set[str]) -> None:
+        if missing := [ticker for ticker in sorted(tickers) if self._book(ticker) is None]:
+            raise CommandError(16, f"Market not found {missing[0]}")
 
     def _snapshots(self, subscription: Subscription, tickers: set[str] | None) -> None:
         if subscription.channel == "orderbook_delta":
@@ -150,6 +153,8 @@ class Session:
             raise CommandError(15, "Action required")
         if tickers is None:
             raise CommandError(14, "Market ticker required")
+        if action != "delete_markets":
+            self._require_known(tickers)
         if action == "get_snapshot":
             return self._snapshots(subscription, tickers)
         self._retarget(subscription, tickers, action)

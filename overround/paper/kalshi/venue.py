@@ -46,7 +46,7 @@ class PaperKalshi:
         self.keyring = Keyring(keys, scopes or {}, self.clock, skew)
         self.catalogue = Catalogue(world.store)
         self.broadcast = Broadcast(world, self._count_match)
-        self.groups = Groups(self._cancel_quietly, self._group_event())
+        self.groups = Groups(self._cancel_quietly, self._group_event(), world.store)
         self.desk = Desk(world, self.catalogue, self.groups, precision)
         self.closed_until = 0.0
         self.trading = True

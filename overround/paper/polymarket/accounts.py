@@ -81,9 +81,6 @@ class Accounts:
     def _add(self, key: ApiKey) -> None:
         self._keys[key.key] = key
 
-    def trader_of(self, account: str) -> Trader | None:
-        return self._by_account.get(account)
-
     def owner_key(self, account: str) -> str:
         """The API key shown as owner of an account's orders; the nil key for traders that are not clients."""
         trader = self._by_account.get(account)

@@ -6,6 +6,7 @@ import pytest
 
 from overround.paper.kalshi.groups import WINDOW_MS, Groups, OrderGroup, limit_of
 from overround.paper.kalshi.wire import ApiError
+from overround.paper.store import Store
 from tests.exchanges.kalshi.desk import D
 
 
@@ -15,7 +16,7 @@ class Log:
     def __init__(self) -> None:
         self.cancelled: list[str] = []
         self.told: list[str] = []
-        self.groups = Groups(lambda order_id, _: self.cancelled.append(order_id), self._tell)
+        self.groups = Groups(lambda order_id, _: self.cancelled.append(order_id), self._tell, Store(None))
         self.group = self.groups.create("maker", D(10))
         for order_id in ("o-1", "o-2"):
             self.groups.join("maker", self.group.group_id, order_id)
