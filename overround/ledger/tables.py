@@ -10,13 +10,14 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
+    FetchedValue,
     ForeignKey,
     Identity,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Numeric,
     Table,
     Text,
@@ -26,7 +27,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-metadata = MetaData()
+from overround.ledger import rollups as rollups
+from overround.ledger.schema import metadata as metadata
 
 
 def _id(name: str) -> Column[int]:
@@ -148,7 +150,10 @@ fixtures = Table(
     Column("scores", JSONB, nullable=False, server_default=text("'{}'")),
     Column("clock", JSONB, nullable=False, server_default=text("'{}'")),
     _now("updated_at"),
-    Index("fixtures_by_start", "start_time"),
+    Index("fixtures_by_start", "start_time", "fixture_id"),
+    Index("fixtures_by_sport", "sport_id", "start_time", "fixture_id"),
+    Index("fixtures_by_tournament", "tournament_id", "start_time", "fixture_id"),
+    Index("fixtures_by_status", "status_id", "start_time", "fixture_id"),
 )
 
 instruments = Table(
@@ -207,15 +212,22 @@ orders = Table(
     _time("ended_at"),
     _now("updated_at"),
     _version(),
-    Index("orders_by_client", "client", "order_id"),
-    Index("orders_by_fixture", "client", "fixture_id", "order_id"),
-    Index("orders_by_day", "client", "created_at"),
+    Index("orders_by_client", "client", "order_id", postgresql_include=["created_at"]),
+    Index("orders_by_fixture", "fixture_id", "client", "order_id"),
+    Index("orders_by_kind", "client", "exchange", "status", "order_id", postgresql_include=["created_at"]),
     Index("orders_by_venue_id", "account_id", "venue_order_id"),
     Index(
         "orders_open",
         "client",
         "fixture_id",
+        "order_id",
         postgresql_where=text("status IN ('PENDING_PLACEMENT', 'PLACED', 'PARTIAL')"),
+    ),
+    Index(
+        "orders_at_risk",
+        "client",
+        "fixture_id",
+        postgresql_where=text("settlement = 'UNDECIDED' AND (filled > 0 OR remaining > 0)"),
     ),
     Index("orders_by_workflow", "workflow_id"),
 )
@@ -257,7 +269,7 @@ hedges = Table(
     _now("opened_at"),
     _now("updated_at"),
     _version(),
-    Index("hedges_by_client", "client", "fixture_id"),
+    Index("hedges_by_fixture", "fixture_id", "client"),
     Index("hedges_open", "client", postgresql_where=text("state IN ('HEDGING', 'UNKNOWN', 'OPEN')")),
 )
 
@@ -286,12 +298,20 @@ bets = Table(
     Column("reason", Text, nullable=False, server_default=text("''")),
     Column("bookmaker_bet_id", Text),
     Column("settlement", Text),
+    Column("of_order", BigInteger, FetchedValue(), nullable=False),
+    Column("of_exchange", Text, FetchedValue(), nullable=False),
+    Column("of_day", Date, FetchedValue(), nullable=False),
     _now("sent_at"),
     _time("placed_at"),
     _now("updated_at"),
     _version(),
-    Index("bets_by_client", "client", "bet_id"),
-    Index("bets_by_fixture", "client", "fixture_id"),
+    Index("bets_by_client", "client", "bet_id", postgresql_include=["of_day"]),
+    Index("bets_by_fixture", "fixture_id", "client", "bet_id"),
+    Index(
+        "bets_by_kind", "client", "of_exchange", "bookmaker", "status", "bet_id", postgresql_include=["of_day"]
+    ),
+    Index("bets_by_order_id", "of_order", "bet_id"),
+    Index("bets_standing", "client", "fixture_id", postgresql_where=text("settlement IS NULL AND placed_stake > 0")),
     Index("bets_by_order", "client_order_id"),
 )
 
@@ -346,6 +366,7 @@ settlements = Table(
     _now("booked_at"),
     UniqueConstraint("subject", "subject_id", "revision", name="settled_once"),
     Index("settlements_by_fixture", "client", "fixture_id"),
+    Index("settlements_by_time", "client", "booked_at"),
 )
 
 fixture_settlements = Table(
