@@ -30,7 +30,7 @@ from overround.domain.orders import Evidence, Matched, Unmatched
 from overround.exchanges.base import OrderUpdate, VenueFill
 from overround.ledger import configs as ledger_configs
 from overround.ledger.alarms import raise_alarm
-from overround.ledger.lookups import OrderFacts, confirmed, find_order
+from overround.ledger.lookups import OrderFacts, confirmed, find_orders
 from workflows.attributes import attributes
 from workflows.names import TASK_TIMEOUT, TRADING, hedging
 
@@ -81,6 +81,7 @@ class Signals:
         owner knows; how many were told."""
         async with self._database.connect() as connection:
             known = await confirmed(connection, account_id, [update.seen for update in updates])
+            await self._prepare(connection, account_id, updates)
         told: dict[str, tuple[OrderFacts, list[OrderEvidence]]] = {}
         for update in updates:
             if update.seen.venue_order_id in known:
@@ -157,16 +158,32 @@ class Signals:
                 return self._facts[(account_id, key)]
         async with self._database.connect() as connection:
             configs = await self._newest_configs(connection)
-            found = await find_order(
-                connection, configs, account_id, venue_order_id=venue_order_id, client_order_id=client_order_id
+            found = await find_orders(
+                connection,
+                configs,
+                account_id,
+                venue_order_ids=[venue_order_id] if venue_order_id else [],
+                client_order_ids=[client_order_id] if client_order_id else [],
             )
-        if found is not None:
-            for key in (found.client_order_id, venue_order_id):
-                if key is not None:
-                    self._facts[(account_id, key)] = found
-            while len(self._facts) > REMEMBERED:
-                self._facts.popitem(last=False)
-        return found
+        for facts in found:
+            self._keep(facts)
+        return found[0] if found else None
+
+    async def _prepare(self, connection: AsyncConnection, account_id: str, updates: Sequence[OrderUpdate]) -> None:
+        """Look orders up before they fill: their first fill then goes straight to its hedge."""
+        unheard = [item for item in updates if (account_id, item.venue_order_id) not in self._facts]
+        if unheard:
+            ids = [item.venue_order_id for item in unheard]
+            configs = await self._newest_configs(connection)
+            for facts in await find_orders(connection, configs, account_id, venue_order_ids=ids):
+                self._keep(facts)
+
+    def _keep(self, facts: OrderFacts) -> None:
+        for key in (facts.client_order_id, facts.venue_order_id):
+            if key is not None:
+                self._facts[(facts.owner.account_id, key)] = facts
+        while len(self._facts) > REMEMBERED:
+            self._facts.popitem(last=False)
 
     async def _newest_configs(self, connection: AsyncConnection) -> ledger_configs.Configs:
         """Every client's settings, at most a second old."""

@@ -1,14 +1,14 @@
 """Whose order is this? Finds an order by whatever the venue called it, with what its hedge needs to know."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.domain.markets import Instrument
@@ -33,7 +33,7 @@ class OrderFacts:
     hedged: HedgedOrder
 
 
-def _facts(row: Row[Any], configs: Configs, instrument: Instrument | None, others: tuple[int, ...]) -> OrderFacts:
+def _facts(row: Row[Any], configs: Configs, contracts: dict[int, Instrument | None]) -> OrderFacts:
     title = "" if row.participant1 is None else f"{row.participant1} v {row.participant2}"
     owner = Owner(row.client, row.account_id, row.exchange, row.fixture_id, row.market_id, row.tournament_id, title)
     hedged = HedgedOrder(
@@ -46,9 +46,9 @@ def _facts(row: Row[Any], configs: Configs, instrument: Instrument | None, other
         row.market_id,
         row.outcome_id,
         row.price,
-        configs.of(row.client, row.tournament_id, row.market_id),
-        instrument,
-        others,
+        configs.of(row.client, row.tournament_id),
+        contracts.get(row.outcome_id),
+        tuple(sorted(outcome for outcome in contracts if outcome != row.outcome_id)),
         title,
     )
     return OrderFacts(
@@ -56,40 +56,43 @@ def _facts(row: Row[Any], configs: Configs, instrument: Instrument | None, other
     )
 
 
-async def find_order(
+async def find_orders(
     connection: AsyncConnection,
     configs: Configs,
     account_id: str,
     *,
-    venue_order_id: str | None,
-    client_order_id: str | None,
-) -> OrderFacts | None:
-    """The order of an account under either id; None when the ledger has never heard of it."""
-    names = ((t.orders.c.client_order_id, client_order_id), (t.orders.c.venue_order_id, venue_order_id))
-    known = [column == name for column, name in names if name is not None]
-    if not known:
-        return None
+    venue_order_ids: Collection[str] = (),
+    client_order_ids: Collection[str] = (),
+) -> list[OrderFacts]:
+    """The orders of an account under any of these ids; what the ledger has never heard of is left out."""
     query = (
         select(t.orders, t.fixtures.c.participant1, t.fixtures.c.participant2)
         .outerjoin(t.fixtures, t.fixtures.c.fixture_id == t.orders.c.fixture_id)
-        .where(t.orders.c.account_id == account_id, or_(*known))
-    )
-    row = (await connection.execute(query)).first()
-    if row is None:
-        return None
-    siblings = (
-        await connection.execute(
-            select(t.instruments.c.outcome_id, t.instruments.c.body).where(
-                t.instruments.c.exchange == row.exchange,
-                t.instruments.c.fixture_id == row.fixture_id,
-                t.instruments.c.market_id == row.market_id,
-            )
+        .where(
+            t.orders.c.account_id == account_id,
+            or_(t.orders.c.client_order_id.in_(client_order_ids), t.orders.c.venue_order_id.in_(venue_order_ids)),
         )
-    ).all()
-    body = next((item.body for item in siblings if item.outcome_id == row.outcome_id), None)
-    instrument = None if body is None else INSTRUMENT.validate_json(json.dumps(body))
-    others = tuple(sorted(item.outcome_id for item in siblings if item.outcome_id != row.outcome_id))
-    return _facts(row, configs, instrument, others)
+    )
+    rows = (await connection.execute(query)).all()
+    if not rows:
+        return []
+    contracts = await _contracts(connection, {(row.exchange, row.fixture_id, row.market_id) for row in rows})
+    return [_facts(row, configs, contracts[(row.exchange, row.fixture_id, row.market_id)]) for row in rows]
+
+
+async def _contracts(
+    connection: AsyncConnection, markets: Collection[tuple[str, str, int]]
+) -> dict[tuple[str, str, int], dict[int, Instrument | None]]:
+    """Each market's instruments as last written down, by outcome."""
+    found: dict[tuple[str, str, int], dict[int, Instrument | None]] = {market: {} for market in markets}
+    of = t.instruments.c
+    query = select(of.exchange, of.fixture_id, of.market_id, of.outcome_id, of.body).where(
+        tuple_(of.exchange, of.fixture_id, of.market_id).in_(list(markets))
+    )
+    for row in await connection.execute(query):
+        instrument = None if row.body is None else INSTRUMENT.validate_json(json.dumps(row.body))
+        found[(row.exchange, row.fixture_id, row.market_id)][row.outcome_id] = instrument
+    return found
 
 
 async def confirmed(connection: AsyncConnection, account_id: str, views: Sequence[Seen]) -> set[str]:

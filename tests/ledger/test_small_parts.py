@@ -64,8 +64,15 @@ async def test_silence_is_counted_from_the_last_sign_of_life(ledger: AsyncEngine
 async def find(ledger: AsyncEngine, venue: str | None, ours: str | None, account: str = "kalshi-demo") -> str | None:
     async with ledger.connect() as connection:
         known = await configs.load(connection)
-        found = await lookups.find_order(connection, known, account, venue_order_id=venue, client_order_id=ours)
-    return found.client_order_id if found else None
+        found = await lookups.find_orders(
+            connection,
+            known,
+            account,
+            venue_order_ids=[venue] if venue else [],
+            client_order_ids=[ours] if ours else [],
+        )
+    assert len(found) <= 1
+    return found[0].client_order_id if found else None
 
 
 async def test_an_order_is_found_under_either_name(ledger: AsyncEngine) -> None:
@@ -93,12 +100,27 @@ async def test_an_order_comes_with_what_its_hedge_needs(ledger: AsyncEngine) -> 
             item = instrument(outcome, min_size=D("2.5"), details={"tick": "0.01"})
             await fixtures.save_instrument(connection, item, proved=True, reason="labels agree")
         known = await configs.load(connection)
-        found = await lookups.find_order(connection, known, "kalshi-demo", venue_order_id=None, client_order_id="c1")
-    assert found is not None
+        (found,) = await lookups.find_orders(connection, known, "kalshi-demo", client_order_ids=["c1"])
     assert found.owner == replace(owner(), title="")
     assert found.hedged.config.slippage == D("0.04")
     assert found.hedged.instrument == instrument(111, min_size=D("2.5"), details={"tick": "0.01"})
     assert found.hedged.others == (112, 113)
+
+
+async def test_many_orders_are_looked_up_at_once_each_with_its_own_market(ledger: AsyncEngine) -> None:
+    await claim(ledger, spec("c1"), spec("c2", outcome=112))
+    await write(ledger, "UPDATE orders SET venue_order_id = 'v' || client_order_id")
+    async with ledger.begin() as connection:
+        await fixtures.save_instrument(connection, instrument(111), proved=True, reason="labels agree")
+        await fixtures.save_instrument(connection, instrument(112), proved=False, reason="no price")
+        known = await configs.load(connection)
+        found = await lookups.find_orders(connection, known, "kalshi-demo", venue_order_ids=["vc1", "vc2", "vghost"])
+    by_id = {item.client_order_id: item for item in found}
+    assert {key: (item.outcome_id, item.hedged.others) for key, item in by_id.items()} == {
+        "c1": (111, (112,)),
+        "c2": (112, (111,)),
+    }
+    assert by_id["c1"].hedged.instrument == instrument(111)
 
 
 async def test_a_claim_nobody_followed_up_is_remembered(ledger: AsyncEngine) -> None:
