@@ -27,6 +27,7 @@ from api.broadcast import Hub
 from api.commands import connect_lazily
 from api.connections import Slots
 from api.context import Context, Timing
+from api.dashboard import page as dashboard
 from api.errors import Refusal
 from api.middleware import Envelope
 from api.subscribe import subscribe
@@ -96,6 +97,7 @@ def create_app(settings: Settings, timing: Timing | None = None, queue: str = TR
     app.add_api_websocket_route("/ws/subscribe", subscribe)
     app.add_api_route("/ws/subscribe", _plain_http, methods=METHODS, include_in_schema=False)
     app.add_api_route("/healthz", _alive, include_in_schema=False)
+    dashboard.install(app)
     errors.install(app)
     app.add_middleware(Envelope)
     return app

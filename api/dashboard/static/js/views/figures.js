@@ -1,0 +1,74 @@
+// The figures somebody looks at a hundred times a day.
+
+import { add } from "../exact.js";
+import { byId, h, setAge, setClass, setText, setTitle } from "../dom.js";
+import { age, gain, money, size, tone } from "../format.js";
+import { OPEN } from "../store.js";
+
+const FEED_LATE = 6;
+const NAKED_LATE = 15;
+
+function tile(name, note) {
+  const [value, below] = [h("dd", { class: "value" }), h("dd", { class: "below" })];
+  return { value, below, element: h("div", { class: "tile", title: note }, h("dt", {}, name), value, below) };
+}
+
+export function figures(store) {
+  const tiles = {
+    pnl: tile("Profit", "Realised and unrealised, since the first order"),
+    realised: tile("Realised", "Of settled orders and bets"),
+    unrealised: tile("Unrealised", "Open positions, marked at the odds they were priced from"),
+    turnover: tile("Turnover", "Matched contracts; each pays 1"),
+    naked: tile("Naked", "Contracts that no accepted bet covers"),
+    open: tile("Open orders", "Resting, or about to rest"),
+    feed: tile("Feed", "Since the odds feed was last heard"),
+  };
+  byId("figures").append(h("dl", {}, Object.values(tiles).map((one) => one.element)));
+
+  function put(one, text, exact, mood, below) {
+    setText(one.value, text);
+    setTitle(one.value, exact ?? "");
+    setClass(one.value, `value ${mood}`.trim());
+    setText(one.below, below);
+  }
+
+  function profit() {
+    const { pnl } = store.single;
+    if (!pnl) return;
+    put(tiles.pnl, gain(pnl.pnl), pnl.pnl, tone(pnl.pnl), "all time");
+    put(tiles.realised, gain(pnl.realizedPnl), pnl.realizedPnl, tone(pnl.realizedPnl), `${size(pnl.settledCount)} settled`);
+    const open = `${size(pnl.unsettledCount)} matched, open`;
+    put(tiles.unrealised, gain(pnl.unrealizedPnl), pnl.unrealizedPnl, tone(pnl.unrealizedPnl), open);
+    put(tiles.turnover, money(pnl.turnover), pnl.turnover, "", `fees ${money(pnl.fees)}`);
+  }
+
+  function naked() {
+    const { exposure } = store.single;
+    if (!exposure) return;
+    const none = exposure.orders === "0";
+    put(tiles.naked, size(exposure.naked), exposure.naked, none ? "" : "warn", "");
+    if (none) {
+      setAge(tiles.naked.below, null);
+      setText(tiles.naked.below, "everything is hedged");
+    } else setAge(tiles.naked.below, exposure.oldestSeconds, (seconds) => `oldest ${age(seconds)}`, NAKED_LATE);
+  }
+
+  function orders() {
+    if (!store.single.rows) return;
+    const open = [...store.orders.values()].filter((order) => OPEN.has(order.orderStatus));
+    const total = open.reduce((sum, order) => add(sum, order.orderStake), "0");
+    put(tiles.open, String(open.length), null, "", `${size(total)} contracts`);
+  }
+
+  function feed() {
+    const { health } = store.single;
+    if (!health) return;
+    setClass(tiles.feed.value, `value ${health.feed.status === "live" ? "" : "loss"}`.trim());
+    setAge(tiles.feed.value, health.feed.ageSeconds, age, FEED_LATE + 10);
+    setText(tiles.feed.below, health.feed.fixtures === null ? "never heard" : `${size(health.feed.fixtures)} fixtures`);
+  }
+
+  for (const [topic, show] of [["pnl", profit], ["exposure", naked], ["orders", orders], ["rows", orders], ["health", feed]]) {
+    store.watch([topic], show);
+  }
+}

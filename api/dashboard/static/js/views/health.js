@@ -1,0 +1,65 @@
+// Signs of life: the feed, the engine's processes, and the accounts with their balances.
+
+import { h } from "../dom.js";
+import { age, money } from "../format.js";
+import { Table } from "../table.js";
+import { fillPanel } from "./panel.js";
+
+const LATE = 16;
+const DOTS = { live: "good", never: "off", starting: "warn" };
+
+function dot(state) {
+  return h("span", { class: `dot ${DOTS[state] ?? "bad"}`, "aria-hidden": "true" });
+}
+
+const state = {
+  head: "State",
+  cell: (item) => item.state,
+  node: (item) => [dot(item.state), item.state],
+  title: (item) => item.reason,
+};
+
+function signs({ feed, engine }) {
+  const all = [{ ...feed, name: "odds feed" }, ...engine];
+  return all.map((item) => ({ key: item.name, name: item.name, state: item.status, seconds: item.ageSeconds }));
+}
+
+function venues(health, accounts) {
+  const balances = new Map(accounts.map((item) => [item.accountId, item]));
+  return health.venues.map((item) => ({
+    key: `${item.kind}/${item.accountId}`,
+    ...item,
+    state: item.active ? item.status : "off",
+    reason: item.statusReason,
+    account: item.kind === "exchange" ? balances.get(item.accountId) : undefined,
+  }));
+}
+
+export function health(store, desk) {
+  const processes = new Table(
+    [
+      { head: "Part", cell: (item) => item.name },
+      state,
+      { head: "Last heard", class: "number", age: (item) => item.seconds, write: age, late: LATE },
+    ],
+    { label: "Signs of life", key: (item) => item.key, empty: "Nothing to show" },
+  );
+  const places = new Table(
+    [
+      { head: "Venue", cell: (item) => item.venue, title: (item) => `${item.kind} account ${item.accountId}` },
+      { head: "Account", cell: (item) => item.accountId, class: "minor" },
+      state,
+      { head: "Balance", class: "number", cell: (item) => money(item.account?.balance), title: (item) => item.account?.balance },
+      { head: "Available", class: "number", cell: (item) => money(item.account?.available), title: (item) => item.account?.available },
+    ],
+    { label: "Exchange and bookmaker accounts", key: (item) => item.key, empty: "No account yet: the operator adds them." },
+  );
+  fillPanel("health-panel", "health", store, h("div", {}, processes.element, places.element), () => desk.read("health"));
+
+  store.watch(["health", "accounts"], () => {
+    const { health: found, accounts } = store.single;
+    if (!found) return;
+    processes.show(signs(found));
+    places.show(venues(found, accounts ?? []));
+  });
+}
