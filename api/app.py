@@ -1,7 +1,9 @@
 """The application: ``create_app(settings)`` knows nothing global, so tests and processes may hold several."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
@@ -30,6 +32,7 @@ from api.context import Context, Timing
 from api.dashboard import page as dashboard
 from api.errors import Refusal
 from api.middleware import Envelope
+from api.pruning import keep_pruning
 from api.subscribe import subscribe
 from overround.ledger.db import connect
 from overround.settings import Settings
@@ -54,10 +57,13 @@ async def running(settings: Settings, timing: Timing, queue: str) -> AsyncIterat
     single = pool.execution_options(isolation_level="AUTOCOMMIT")
     reader = pool.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     keys = KeyRing(single, settings.secret_key, timing.key_cache)
-    hub, slots, temporal = Hub(single, timing.poll), Slots(single), await connect_lazily(settings)
+    hub, slots, temporal = Hub(single), Slots(single), await connect_lazily(settings)
+    retention = timedelta(hours=settings.event_retention_hours)
+    pruning = asyncio.create_task(keep_pruning(pool, retention, timing.prune))
     try:
         yield Context(settings, timing, single, reader, keys, hub, slots, temporal, queue)
     finally:
+        pruning.cancel()
         await hub.close()
         await slots.close()
         await pool.dispose()

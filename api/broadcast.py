@@ -1,41 +1,21 @@
-"""From the outbox to this process's subscribers: one poller for all of them (mm-api sheet, section 7).
+"""From the outbox to this process's subscribers: one reader for all of them (mm-api sheet, section 7).
 
-Events are read in ``(xid, event_id)`` order below the oldest running transaction, so nothing commits behind the cursor.
+A broadcast's ``seq`` is its number in the outbox: the same in every process, for ever, and rising.
 """
 
 import asyncio
 from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy import BigInteger, Text, bindparam, cast, func, select, tuple_
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from api.tail import Lost, Tail
 from overround.ledger.events import PRIVATE
-from overround.ledger.tables import events
+from overround.ledger.outbox import Stored
 
-BATCH = 1000
 QUEUE = 2000
 RETRY_SECONDS = 1.0
-HORIZON = cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
-NEXT = (
-    select(
-        events.c.xid,
-        events.c.event_id,
-        events.c.channel,
-        events.c.event,
-        events.c.client,
-        cast(events.c.payload, Text).label("payload"),
-        cast(events.c.old, Text).label("old"),
-    )
-    .where(
-        tuple_(events.c.xid, events.c.event_id)
-        > tuple_(bindparam("xid", type_=BigInteger), bindparam("event_id", type_=BigInteger)),
-        events.c.xid < HORIZON,
-    )
-    .order_by(events.c.xid, events.c.event_id)
-    .limit(BATCH)
-)
+BURST = 500
 log = structlog.get_logger(__name__)
 
 
@@ -54,80 +34,133 @@ class Outbox:
             self.overflow.set()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Subscription:
-    """What one socket asked for."""
+    """What one socket asked for. Live events behind ``after`` reach it; none while that is None.
+
+    While ``held`` is a list they wait there for what was missed to go first.
+    """
 
     client: str
     channels: frozenset[str]
     outbox: Outbox
+    after: int | None = None
+    held: list[str] | None = None
 
-    def wants(self, channel: str, client: str | None) -> bool:
-        """Private channels carry only this client's rows; global ones go to everybody."""
-        return channel in self.channels and (client == self.client if channel in PRIVATE else True)
+    def wants(self, event: Stored) -> bool:
+        """Private channels carry only this client's rows; global ones those that are for everybody."""
+        owner = self.client if event.channel in PRIVATE else None
+        return event.channel in self.channels and event.client == owner
+
+    def offer(self, event: Stored, text: str) -> None:
+        """Take a live event, if it is new here and wanted."""
+        if self.after is None or event.number <= self.after or not self.wants(event):
+            return
+        if self.held is None:
+            self.outbox.put(text)
+        elif len(self.held) < QUEUE:
+            self.held.append(text)
+        else:
+            self.outbox.overflow.set()
+
+    def release(self) -> None:
+        """What was held follows what was missed."""
+        held, self.held = self.held or [], None
+        for text in held:
+            self.outbox.put(text)
 
 
 class Hub:
     """The subscriptions of this process and the task that feeds them while there are any."""
 
-    def __init__(self, engine: AsyncEngine, poll_seconds: float) -> None:
+    def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._poll_seconds = poll_seconds
         self._subscriptions: set[Subscription] = set()
-        self._cursor = (0, 0)
+        self._tail = Tail(0)
         self._task: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
 
+    @property
+    def position(self) -> int:
+        """Every event up to this number has been offered to everybody who was here."""
+        return self._tail.place
+
     async def join(self, subscription: Subscription) -> None:
-        """From the return of this call on, every event that commits is delivered."""
+        """From now on ``position`` moves; the subscription hears what follows its ``after``."""
         async with self._starting:
-            if self._task is None or self._task.done():
-                self._cursor = await self._now()
+            if not self._subscriptions:
+                await self._stop()
+                async with self._engine.connect() as connection:
+                    self._tail = await Tail.at_end(connection)
                 self._task = asyncio.create_task(self._run())
             self._subscriptions.add(subscription)
 
     def leave(self, subscription: Subscription) -> None:
+        """The last one out stops the reading, which holds a lock while it waits."""
         self._subscriptions.discard(subscription)
+        if not self._subscriptions and self._task is not None:
+            self._task.cancel()
 
     async def close(self) -> None:
         self._subscriptions.clear()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await self._stop()
 
-    async def _now(self) -> tuple[int, int]:
-        async with self._engine.connect() as connection:
-            return (await connection.execute(select(HORIZON))).scalar_one(), 0
+    async def _stop(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
 
     async def _run(self) -> None:
-        while self._subscriptions:
+        while True:
             try:
                 await self._follow()
-            except SQLAlchemyError as error:
-                log.warning("cannot read the outbox", error=type(error).__name__)
+            except Exception as error:
+                log.warning("cannot read the outbox, trying again", error=type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self) -> None:
         """Deliver on one connection, kept: fetching one from the pool costs as much as the query."""
         async with self._engine.connect() as connection:
-            while self._subscriptions:
-                if not await self._deliver(connection):
-                    await asyncio.sleep(self._poll_seconds)
+            while True:
+                await self._deliver(connection)
 
-    async def _deliver(self, connection: AsyncConnection) -> bool:
-        """Hand out the next events; returns whether there may be more at once."""
-        rows = (await connection.execute(NEXT, {"xid": self._cursor[0], "event_id": self._cursor[1]})).all()
-        for row in rows:
-            self._fan_out(row.channel, row.client, frame(row.channel, row.event, row.payload, row.old))
-            self._cursor = (row.xid, row.event_id)
-        return len(rows) == BATCH
+    async def _deliver(self, connection: AsyncConnection) -> None:
+        try:
+            events = await self._tail.next(connection)
+        except Lost as lost:
+            log.error("events were pruned before they were told", after=self.position, until=lost.number)
+            self._tell_lost(lost.number)
+            return
+        for count, event in enumerate(events, 1):
+            self._fan_out(event)
+            if count * len(self._subscriptions) % BURST < len(self._subscriptions):
+                await asyncio.sleep(0)
 
-    def _fan_out(self, channel: str, client: str | None, text: str) -> None:
+    def _fan_out(self, event: Stored) -> None:
+        """One text for everybody, made only if anybody wants it."""
+        text = ""
         for subscription in self._subscriptions:
-            if subscription.wants(channel, client):
-                subscription.outbox.put(text)
+            if subscription.wants(event):
+                text = text or frame(event)
+                subscription.offer(event, text)
+        self._tail.place = event.number
+
+    def _tell_lost(self, number: int) -> None:
+        for subscription in self._subscriptions:
+            if subscription.after is not None and subscription.after < number:
+                subscription.outbox.put(resync("pruned", number))
+        self._tail.place = number
 
 
-def frame(channel: str, event: str, payload: str, old: str) -> str:
-    """A broadcast; ``payload`` and ``old`` are JSON as Postgres wrote it, so their numbers stay exact."""
-    return f'{{"type":"broadcast","channel":"{channel}","event":"{event}","payload":{payload},"old":{old}}}'
+def frame(event: Stored) -> str:
+    """A broadcast."""
+    return (
+        f'{{"type":"broadcast","channel":"{event.channel}","event":"{event.event}","seq":{event.number},'
+        f'"payload":{event.payload},"old":{event.old}}}'
+    )
+
+
+def resync(reason: str, number: int) -> str:
+    """Tells a client to read REST again: events up to ``number`` may be missing, those behind it follow."""
+    return f'{{"type":"resync","reason":"{reason}","seq":{number}}}'

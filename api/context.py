@@ -18,12 +18,14 @@ from workflows.names import TRADING
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds of the WebSocket's life (mm-api sheet, section 7) and of our polling."""
+    """Seconds of the WebSocket's life (mm-api sheet, section 7) and of what we do by ourselves."""
 
     subscribe: float = 30.0
     heartbeat: float = 60.0
-    poll: float = 0.05
+    prune: float = 60.0
     key_cache: float = 2.0
+    confirm: float = 10.0
+    lease: float = 45.0
 
 
 @dataclass(frozen=True, slots=True)

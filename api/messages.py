@@ -5,19 +5,28 @@ from typing import Any
 
 from overround.ledger.events import CHANNELS
 
+POLICY_VIOLATION, TRY_AGAIN = 1008, 1013
+
 
 class Ended(Exception):
     """The conversation is over; ``error`` is told to the client first, ``reason`` goes into the close frame."""
 
-    def __init__(self, reason: str, *, error: str | None = None) -> None:
+    def __init__(self, reason: str, *, error: str | None = None, code: int = POLICY_VIOLATION) -> None:
         super().__init__(reason)
         self.reason = reason
         self.error = error
+        self.code = code
 
 
 def denied(text: str) -> Ended:
     """A subscription refused in the documented words."""
     return Ended(text, error=text)
+
+
+def too_slow() -> Ended:
+    """Its own close code: unlike a refused subscription, this one is worth resuming."""
+    why = "Too slow: messages were not read in time"
+    return Ended(why, error=why, code=TRY_AGAIN)
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -39,3 +48,13 @@ def effective_channels(message: dict[str, Any]) -> list[str]:
     if not effective:
         raise denied("No known channel")
     return effective
+
+
+def resume_number(message: dict[str, Any]) -> int | None:
+    """The last ``seq`` the client has seen; None when it begins afresh."""
+    number = message.get("resume")
+    if number is None:
+        return None
+    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+        raise denied("Invalid resume number")
+    return number

@@ -9,14 +9,15 @@ from typing import Any, Literal
 from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from api.broadcast import Outbox, Subscription
+from api.broadcast import Outbox, Subscription, resync
 from api.context import Context, context_of
-from api.messages import Ended, denied, effective_channels, parse
+from api.messages import Ended, denied, effective_channels, parse, resume_number, too_slow
+from api.replay import Pruned, Replay
 from overround.ledger.keys import BadKey, KeyOwner
 
 Style = Literal["apiKey", "api_key"]
-POLICY_VIOLATION = 1008
-CLOSE_SECONDS = 1.0
+CLOSE_SECONDS = 5.0
+FAIR_SHARE = 20
 _ids = itertools.count(1)
 
 
@@ -28,6 +29,8 @@ class Session:
         self._context = context
         self._outbox = Outbox()
         self._subscription: Subscription | None = None
+        self._replay: asyncio.Task[None] | None = None
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._number = 0
         self._style: Style = "apiKey"
         self._digest = b""
@@ -41,9 +44,8 @@ class Session:
     async def run(self) -> None:
         """Talk until either side ends it, then give everything back."""
         await self._socket.accept()
-        parts = [
-            asyncio.create_task(part) for part in (self._read(), self._write(), self._beat(), self._watch_overflow())
-        ]
+        work = (self._read(), self._write(), self._beat(), self._watch_overflow(), self._watch_replay())
+        parts = [asyncio.create_task(part) for part in work]
         try:
             await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -78,17 +80,51 @@ class Session:
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
         self._style = "api_key" if "api_key" in message and "apiKey" not in message else "apiKey"
-        channels = effective_channels(message)
+        channels, resume = effective_channels(message), resume_number(message)
         owner = await self._authenticate(message.get(self._style))
         await self._drop()
         self._place = await self._context.slots.take(owner.key_id)
         if self._place is None:
             raise denied("Connection limit exceeded")
         self._number = next(_ids)
-        subscription = Subscription(owner.client, frozenset(channels), self._outbox)
-        await self._context.hub.join(subscription)
-        self._subscription, self._deadline = subscription, None
-        self._send({"type": "subscribed", self._id_field(): self._number, "channels": channels})
+        self._subscription = Subscription(owner.client, frozenset(channels), self._outbox)
+        await self._context.hub.join(self._subscription)
+        self._deadline = None
+        await self._begin(self._subscription, channels, resume)
+
+    async def _begin(self, subscription: Subscription, channels: list[str], resume: int | None) -> None:
+        """Acknowledge, and go on from the client's last number or from now."""
+        if resume is None:
+            self._acknowledge(channels, self._go_live(subscription))
+            return
+        replay = Replay(self._context.engine, self._context.hub, subscription, resume)
+        if (reason := await replay.obstacle()) is not None:
+            self._acknowledge(channels, place := self._go_live(subscription))
+            self._outbox.put(resync(reason, place))
+            return
+        self._acknowledge(channels, resume)
+        self._replay = asyncio.create_task(self._catch_up(replay, subscription))
+        self._replay.add_done_callback(self._replayed)
+
+    def _go_live(self, subscription: Subscription) -> int:
+        """Every event behind the number returned will be told."""
+        subscription.after = place = self._context.hub.position
+        return place
+
+    def _acknowledge(self, channels: list[str], place: int) -> None:
+        self._send({"type": "subscribed", self._id_field(): self._number, "channels": channels, "seq": place})
+
+    async def _catch_up(self, replay: Replay, subscription: Subscription) -> None:
+        try:
+            missed = await replay.run()
+            self._send({"type": "resumed", "seq": subscription.after, "missed": missed})
+        except Pruned:
+            self._outbox.put(resync("pruned", self._go_live(subscription)))
+        subscription.release()
+
+    def _replayed(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None and not self._failure.done():
+            self._failure.set_exception(error)
 
     async def _authenticate(self, key: object) -> KeyOwner:
         if key is None or key == "":
@@ -115,6 +151,9 @@ class Session:
         """End the subscription, if any, and give its place back."""
         subscription, self._subscription = self._subscription, None
         place, self._place = self._place, None
+        replay, self._replay = self._replay, None
+        if replay is not None:
+            replay.cancel()
         if subscription is not None:
             self._context.hub.leave(subscription)
         if place is not None:
@@ -124,20 +163,33 @@ class Session:
         self._outbox.put(json.dumps(message, separators=(",", ":")))
 
     async def _write(self) -> None:
-        while True:
+        """Sending waits only for a full socket, so now and then the others are let in."""
+        for count in itertools.count(1):
             await self._socket.send_text(await self._outbox.frames.get())
+            if count % FAIR_SHARE == 0:
+                await asyncio.sleep(0)
 
     async def _beat(self) -> None:
         """Show that we live, and see whether the key still does."""
         while True:
             await asyncio.sleep(self._context.timing.heartbeat)
-            self._send({"type": "heartbeat"})
+            self._send({"type": "heartbeat"} | self._told())
             if self._subscription is not None and await self._context.keys.client_of(self._digest) is None:
                 raise denied("Invalid API key")
 
+    def _told(self) -> dict[str, int]:
+        """The number behind which nothing was told yet: a client that hears little can resume from it."""
+        subscription = self._subscription
+        if subscription is None or subscription.after is None or subscription.held is not None:
+            return {}
+        return {"seq": max(subscription.after, self._context.hub.position)}
+
     async def _watch_overflow(self) -> None:
         await self._outbox.overflow.wait()
-        raise Ended("Too slow: messages were not read in time")
+        raise too_slow()
+
+    async def _watch_replay(self) -> None:
+        await self._failure
 
     async def _close(self, results: list[Any]) -> None:
         """Say why, if anybody still listens; a blocked socket is given up after a moment."""
@@ -150,7 +202,7 @@ class Session:
             async with asyncio.timeout(CLOSE_SECONDS):
                 if why.error is not None:
                     await self._socket.send_text(json.dumps({"type": "error", "error": why.error}))
-                await self._socket.close(POLICY_VIOLATION, why.reason)
+                await self._socket.close(why.code, why.reason)
         return None
 
 

@@ -449,7 +449,6 @@ events = Table(
     "events",
     metadata,
     _id("event_id"),
-    Column("xid", BigInteger, nullable=False, server_default=text("(pg_current_xact_id()::text::bigint)")),
     Column("channel", Text, nullable=False),
     Column("event", Text, nullable=False),
     Column("client", Text),
@@ -458,10 +457,16 @@ events = Table(
     _now("at"),
     Index("events_by_client", "client", "event_id"),
 )
-"""What the WebSocket broadcasts. ``client`` NULL is for everyone. A reader takes rows in ``(xid, event_id)`` order
-and only those whose ``xid`` is below ``pg_snapshot_xmin(pg_current_snapshot())``: nothing commits behind its back."""
+"""What the WebSocket broadcasts, in the order of ``event_id``. ``client`` NULL is for everyone. A missing number may
+still come while a transaction that was writing events then is open: read through ``overround.ledger.outbox``."""
 
-Index("events_in_order", events.c.xid, events.c.event_id)
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("one", Boolean, CheckConstraint("one"), primary_key=True, server_default=text("true")),
+    Column("pruned", BigInteger, nullable=False),
+)
+"""One row, or none yet: every event up to ``pruned`` has been deleted."""
 
 rate_windows = Table(
     "rate_windows",

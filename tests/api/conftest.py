@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from console.embedded.postgres import Postgres
 
 PEPPER = SecretStr("pepper-of-the-tests")
-QUICK = Timing(subscribe=30.0, heartbeat=60.0, poll=0.005, key_cache=0.0)
+QUICK = Timing(subscribe=30.0, heartbeat=60.0, key_cache=0.0)
 
 
 @dataclass

@@ -4,78 +4,32 @@ import asyncio
 import itertools
 import json
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from sqlalchemy import text, update
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from api.context import Timing
 from overround.ledger import tables as t
-from overround.ledger.events import (
-    CHANNELS,
-    account_payload,
-    bet_payload,
-    emergency_payload,
-    emit,
-    order_payload,
-    scores_payload,
-)
+from overround.ledger.events import account_payload, bet_payload, emergency_payload, emit, order_payload, scores_payload
 from tests.api import rows
 from tests.api.conftest import Api, running
+from tests.api.sockets import ALL, Socket, opened
 
-ALL = list(CHANNELS)
 IMPATIENT = Timing(subscribe=0.3)
-
-
-@dataclass
-class Socket:
-    """A client's end."""
-
-    wire: ClientConnection
-
-    async def say(self, **message: Any) -> None:
-        await self.wire.send(json.dumps(message))
-
-    async def hear(self, *, heartbeats: bool = False) -> dict[str, Any]:
-        """The next message; heartbeats are passed over unless asked for."""
-        while True:
-            message = dict(json.loads(await asyncio.wait_for(self.wire.recv(), 10)))
-            if heartbeats or message["type"] != "heartbeat":
-                return message
-
-    async def subscribe(self, key: str, channels: list[str] | None = None) -> dict[str, Any]:
-        await self.say(type="subscribe", apiKey=key, channels=ALL if channels is None else channels)
-        return await self.hear()
-
-    async def closed(self) -> tuple[int, str]:
-        """Code and reason, once the server closes."""
-        with pytest.raises(ConnectionClosed) as ended:
-            await asyncio.wait_for(self.wire.recv(), 5)
-        assert ended.value.rcvd is not None
-        return ended.value.rcvd.code, ended.value.rcvd.reason
-
-
-@asynccontextmanager
-async def opened(api: Api) -> AsyncIterator[Socket]:
-    async with connect(api.url.replace("http", "ws") + "/ws/subscribe", proxy=None, compression=None) as wire:
-        yield Socket(wire)
 
 
 async def test_the_ack_echoes_the_effective_channels_in_the_clients_style(api: Api) -> None:
     async with opened(api) as socket:
         ack = await socket.subscribe(api.keys["demo"], ["bets", "nonsense", "orders"])
-        assert set(ack) == {"type", "subscriptionId", "channels"}
+        assert set(ack) == {"type", "subscriptionId", "channels", "seq"}
         assert (ack["type"], ack["channels"]) == ("subscribed", ["orders", "bets"])
         assert isinstance(ack["subscriptionId"], int)
     async with opened(api) as socket:
         await socket.say(type="subscribe", api_key=api.keys["demo"], channels=ALL)
         ack = await socket.hear()
-        assert set(ack) == {"type", "subscription_id", "channels"}
+        assert set(ack) == {"type", "subscription_id", "channels", "seq"}
         assert ack["channels"] == ["orders", "bets", "accounts", "scores", "emergency"]
 
 

@@ -1,0 +1,84 @@
+"""What a client missed: from its last number to the live events, without a seam."""
+
+import asyncio
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from api.broadcast import Hub, Subscription, frame
+from overround.ledger import outbox
+
+MOST = 50_000
+STEP = 1000
+STALL_SECONDS = 10.0
+
+
+class Pruned(Exception):
+    """What was to be told next has been deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Tells ``subscription`` what followed ``number`` and leaves it live."""
+
+    engine: AsyncEngine
+    hub: Hub
+    subscription: Subscription
+    number: int
+
+    async def obstacle(self) -> str | None:
+        """Why the client must read again instead: ``unknown``, ``pruned`` or ``too_many``; None if it need not."""
+        async with self.engine.connect() as connection:
+            if self.number > await outbox.newest(connection):
+                return "unknown"
+            if self.number < await outbox.pruned(connection):
+                return "pruned"
+            if self.hub.position - self.number > MOST and await self._too_many(connection):
+                return "too_many"
+        return None
+
+    async def run(self) -> int:
+        """How many events were missed. Raises ``Pruned``; a reader that stalls is marked as too slow."""
+        place, told = self.number, 0
+        async with self.engine.connect() as connection:
+            while self.hub.position - place > STEP:
+                place, count = await self._step(connection, place, self.hub.position)
+                told += count
+            goal = self._hold(place)
+            if goal > place:
+                told += (await self._step(connection, place, goal))[1]
+        return told
+
+    def _hold(self, place: int) -> int:
+        """From here on live events are kept; what is missing until here is the last stretch."""
+        goal = max(place, self.hub.position)
+        self.subscription.held = []
+        self.subscription.after = goal
+        return goal
+
+    async def _step(self, connection: AsyncConnection, place: int, goal: int) -> tuple[int, int]:
+        """Tell some events; up to where, and how many."""
+        client, channels = self.subscription.client, sorted(self.subscription.channels)
+        events = await outbox.missed(connection, client, channels, place, goal, STEP)
+        if await outbox.pruned(connection) > place:
+            raise Pruned
+        for event in events:
+            await self._put(frame(event))
+        return (events[-1].number if len(events) == STEP else goal), len(events)
+
+    async def _put(self, text: str) -> None:
+        frames = self.subscription.outbox.frames
+        if not frames.full():
+            frames.put_nowait(text)
+            return
+        try:
+            async with asyncio.timeout(STALL_SECONDS):
+                await frames.put(text)
+        except TimeoutError:
+            self.subscription.outbox.overflow.set()
+            await asyncio.Event().wait()  # the session ends, and this task with it
+
+    async def _too_many(self, connection: AsyncConnection) -> bool:
+        client, channels = self.subscription.client, sorted(self.subscription.channels)
+        found = await outbox.count_missed(connection, client, channels, self.number, self.hub.position, MOST + 1)
+        return found > MOST
