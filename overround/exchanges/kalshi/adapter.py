@@ -43,7 +43,7 @@ class Kalshi:
     name = VENUE
 
     def __init__(
-        self, account: Account, *, clock: Callable[[], float] = time.time, timeout: float = 5.0, silence: float = 4.0
+        self, account: Account, *, clock: Callable[[], float] = time.time, timeout: float = 3.0, silence: float = 4.0
     ) -> None:
         tier = account.options.get("tier", "basic")
         signer = Signer(account.secrets["key_id"], account.secrets["private_key_pem"], clock)

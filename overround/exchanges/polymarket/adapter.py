@@ -100,7 +100,7 @@ class Polymarket:
         self._type = int(options.get("signature_type", DEPOSIT_WALLET))
         self.wallet = options.get("funder") or wallet_of(self._signer.address, self._type)
         self._builder = options.get("builder", ZERO_32)
-        self._rest = Rest(account.endpoints, self._signer, float(options.get("timeout", "5")), now)
+        self._rest = Rest(account.endpoints, self._signer, float(options.get("timeout", "3")), now)
         self._given = account.secrets
         self._markets: dict[str, ClobMarket] = {}
         self._heartbeat = ""
