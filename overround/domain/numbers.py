@@ -10,6 +10,8 @@ CONTEXT = Context(prec=34)
 ZERO = Decimal(0)
 ONE = Decimal(1)
 CENT = Decimal("0.01")
+MAGNITUDE = 60
+"""Powers of ten beyond which nothing here is an amount: arithmetic on larger exponents costs memory and time."""
 
 
 class BadNumber(ValueError):
@@ -17,7 +19,8 @@ class BadNumber(ValueError):
 
 
 def exact(value: str | int | Decimal) -> Decimal:
-    """The finite Decimal written in ``value``; floats, NaN, infinities and anything unreadable raise ``BadNumber``."""
+    """The finite Decimal written in ``value``; floats, NaN, infinities, anything beyond 10**60 or below 10**-60 and
+    anything unreadable raise ``BadNumber``."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise BadNumber(f"expected a decimal string, got {value!r}")
     try:
@@ -26,6 +29,8 @@ def exact(value: str | int | Decimal) -> Decimal:
         raise BadNumber(f"not a number: {value!r}") from error
     if not number.is_finite():
         raise BadNumber(f"not a finite number: {value!r}")
+    if abs(number.adjusted()) > MAGNITUDE:
+        raise BadNumber(f"not an amount: {value!r:.40}")
     return number
 
 

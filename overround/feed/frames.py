@@ -5,7 +5,6 @@ for: the mode may be downgraded, and early servers sent JSON bytes in ``binary``
 """
 
 import base64
-import binascii
 import io
 from typing import Any, Literal
 
@@ -43,7 +42,7 @@ class FrameDecoder:
         """Take the dictionary of a ``dict`` frame."""
         try:
             data = base64.b64decode(row.text("data"), validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise Unreadable(VENUE, f"dictionary is not base64: {error}") from error
         dictionary = zstandard.ZstdCompressionDict(data)
         self._by_dictionary[row.integer("dictId")] = zstandard.ZstdDecompressor(dict_data=dictionary)

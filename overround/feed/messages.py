@@ -153,9 +153,11 @@ def _price(row: Row) -> Decimal:
 def _defect(price: Decimal, limit: Decimal | None) -> str | None:
     if not price.is_finite():
         return "price is not a number"
+    if price.adjusted() > 9:
+        return "price is beyond any odds"
     if price <= 1:
         return f"price {price} is not above 1"
-    if limit is not None and (not limit.is_finite() or limit < 0):
+    if limit is not None and (not limit.is_finite() or limit < 0 or limit.adjusted() > 15):
         return f"limit {limit} is not an amount"
     return None
 

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from overround.venues import Unreadable
 
 VENUE = "feed"
+LARGEST = 2**63
+"""Nothing the feed counts is larger; multiplying out a larger exponent takes all memory."""
 T = TypeVar("T")
 
 
@@ -36,9 +38,9 @@ def as_number(value: object) -> Decimal | None:
 def as_integer(value: object) -> int | None:
     """The integer written in a wire number (``3`` or ``3.0``), None for anything else."""
     number = as_number(value)
-    if number is None or not number.is_finite() or number != number.to_integral_value():
+    if number is None or not number.is_finite() or number.adjusted() > 18 or number != number.to_integral_value():
         return None
-    return int(number)
+    return int(number) if -LARGEST <= number < LARGEST else None
 
 
 def epoch_ms(text: str) -> int | None:

@@ -23,7 +23,10 @@ def _number(value: object) -> orjson.Fragment:
 
 def decode(text: str | bytes) -> Any:
     """JSON with fractions as Decimal. Raises ``ValueError`` for what is not JSON, NaN and Infinity included."""
-    return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise ValueError("JSON of absurd depth") from error
 
 
 def _no_constant(name: str) -> None:

@@ -6,7 +6,7 @@ Kalshi prices everything as YES. Our instruments are position ``no`` on an outco
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -29,6 +29,8 @@ from overround.venues import Rejected, Unreadable
 
 VENUE = "kalshi"
 SIZE_STEP = Decimal("0.01")
+FINEST = Decimal("0.000001")
+"""Far below any step the venue has."""
 CLIENT_ID = re.compile(r"[A-Za-z0-9_\-:+=/]{1,64}")
 TAKER = Decimal("0.07")
 MAKER = {
@@ -72,11 +74,20 @@ def amount(row: Any, name: str) -> Decimal:
         raise Unreadable(VENUE, f"{name} is not a number") from error
 
 
+def whole(row: Any, name: str) -> int:
+    """A whole number."""
+    value = amount(row, name)
+    if value != value.to_integral_value():
+        raise Unreadable(VENUE, f"{name} is not a whole number")
+    return int(value)
+
+
 def moment(value: Any, name: str) -> int:
-    """Epoch milliseconds of an ISO time."""
+    """Epoch milliseconds of an ISO time, UTC where it names no zone."""
     try:
-        return round(datetime.fromisoformat(value).timestamp() * 1000)
-    except (TypeError, ValueError) as error:
+        time = datetime.fromisoformat(value)
+        return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (TypeError, ValueError, OverflowError) as error:
         raise Unreadable(VENUE, f"{name} is not a time") from error
 
 
@@ -161,16 +172,16 @@ def _ended(status: str, expires_at: int | None, updated_at: int | None) -> Ended
 def _epoch_ms(row: Any, stamp: str, time: str) -> int | None:
     """A moment given as ``stamp`` (ms) on the socket or as ``time`` (ISO) by REST."""
     if row.get(stamp) is not None:
-        return int(row[stamp])
+        return whole(row, stamp)
     return None if row.get(time) is None else moment(row[time], time)
 
 
 def seen(row: Any) -> Seen:
     """An order object of REST or of the ``user_orders`` channel."""
+    status, order_id = text(row, "status"), text(row, "order_id")
     expires = _epoch_ms(row, "expiration_ts_ms", "expiration_time")
     updated = _epoch_ms(row, "last_updated_ts_ms", "last_update_time")
-    ended = _ended(text(row, "status"), expires, updated)
-    return Seen(text(row, "order_id"), amount(row, "fill_count_fp"), ended)
+    return Seen(order_id, amount(row, "fill_count_fp"), _ended(status, expires, updated))
 
 
 def order_update(row: Any) -> OrderUpdate:
@@ -197,12 +208,13 @@ def locked(row: Any) -> Decimal:
 
 def rest_fill(row: Any) -> VenueFill:
     """A fill of ``GET /portfolio/fills``; it names no client id."""
-    at = moment(row["created_time"], "created_time") if row.get("created_time") else int(required(row, "ts")) * 1000
-    return _fill(row, text(row, "ticker"), at)
+    ticker = text(row, "ticker")
+    at = moment(row["created_time"], "created_time") if row.get("created_time") else whole(row, "ts") * 1000
+    return _fill(row, ticker, at)
 
 
 def stream_fill(row: Any) -> VenueFill:
-    return _fill(row, text(row, "market_ticker"), int(required(row, "ts_ms")))
+    return _fill(row, text(row, "market_ticker"), whole(row, "ts_ms"))
 
 
 def _fill(row: Any, ticker: str, at: int) -> VenueFill:
@@ -232,7 +244,7 @@ def mirrored_grid(row: Any) -> PriceGrid:
     bands = []
     for item in reversed(ranges):
         start, end, step = (amount(item, name) for name in ("start", "end", "step"))
-        if step <= ZERO or end <= start or (end - start) % step:
+        if not (ZERO <= start < end <= ONE and step >= FINEST) or (end - start) % step:
             raise Unreadable(VENUE, "price_ranges holds a range its step does not divide")
         bands.append(Band(ONE - end, ONE - start, step))
     return PriceGrid("probability", tuple(bands))

@@ -85,6 +85,8 @@ def _batch(answer: Any, prepared: Sequence[Prepared]) -> list[Sent]:
 
 
 def _item(item: Any, prepared: Prepared) -> Sent:
+    if not isinstance(item, dict):
+        return Lost("an item of the batch answer is not an object")
     try:
         return _failed(item) if item.get("error") else _placed(item, prepared)
     except Unreadable as error:

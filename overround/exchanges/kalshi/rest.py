@@ -51,7 +51,7 @@ def parse(raw: bytes) -> Any:
     """JSON with exact numbers."""
     try:
         return json.loads(raw, parse_float=Decimal)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable(VENUE, "the answer is not JSON") from error
 
 
@@ -59,7 +59,7 @@ def failure(status: int, raw: bytes) -> Exception:
     """The error an answer means; accepts the flat and the older wrapped body."""
     try:
         body = json.loads(raw) if raw else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         body = {}
     inner = body.get("error", body) if isinstance(body, dict) else {}
     detail = inner if isinstance(inner, dict) else {"message": str(inner)}
@@ -80,7 +80,7 @@ def failure(status: int, raw: bytes) -> Exception:
 class Rest:
     """A member's calls against one base URL (which ends in ``/trade-api/v2``). ``tier`` sets the pace."""
 
-    def __init__(self, base_url: str, signer: Signer, *, tier: str = "basic", timeout: float = 5.0) -> None:
+    def __init__(self, base_url: str, signer: Signer, *, tier: str = "basic", timeout: float = 3.0) -> None:
         self._http = Http(VENUE, base_url, timeout=timeout)
         self._signer = signer
         self._prefix = urlsplit(base_url).path.rstrip("/")

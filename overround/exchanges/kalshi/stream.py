@@ -30,7 +30,7 @@ def decode(raw: str | bytes) -> dict[str, Any]:
     """A frame with exact numbers; ``Unreadable`` otherwise."""
     try:
         frame = json.loads(raw, parse_float=Decimal)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable(VENUE, "a stream frame is not JSON") from error
     if not isinstance(frame, dict):
         raise Unreadable(VENUE, "a stream frame is not an object")

@@ -9,6 +9,8 @@ from overround.exchanges.polymarket.messages import VENUE, field, flag, listed, 
 from overround.venues import NotFound, RateLimited, Rejected, Unauthorised, Unreadable, VenueError
 
 DUPLICATE = "duplicate"
+LONGEST_WAIT = 60.0
+"""Seconds we wait at most because a venue asked: a longer pause is asked for again."""
 OUTCOME_UNKNOWN = (
     "could not insert order",
     "could not run the execution",
@@ -66,11 +68,12 @@ def error_text(response: httpx.Response) -> str:
 
 
 def retry_after(response: httpx.Response) -> float | None:
-    """Seconds the venue asks to wait (section 8)."""
+    """Seconds the venue asks to wait (section 8); None where it does not say or says nonsense."""
     try:
-        return float(response.headers["Retry-After"])
+        wait = float(response.headers["Retry-After"])
     except (KeyError, ValueError):
         return None
+    return min(wait, LONGEST_WAIT) if wait >= 0 else None
 
 
 def read_error(response: httpx.Response) -> VenueError:
@@ -113,9 +116,12 @@ def placement(order_id: str, row: Any) -> Accepted | Refused | Lost:
         lower = reason.lower()
         unknown = any(words in lower for words in OUTCOME_UNKNOWN)
         return Lost(reason) if unknown else refusal(reason) or Lost(reason)
-    if not field(row, "success", flag):
+    try:
+        success, status, answered = field(row, "success", flag), field(row, "status", text), field(row, "orderID", text)
+    except Unreadable as error:
+        return Lost(error.message)
+    if not success:
         return Lost("refused without a reason")
-    status, answered = field(row, "status", text), field(row, "orderID", text)
     if answered.lower() != order_id:
         return Lost(f"the venue answered for another order: {answered}")
     if status in ("live", "matched", "delayed"):

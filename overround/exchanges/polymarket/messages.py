@@ -22,7 +22,7 @@ def parse(text: str | bytes) -> Any:
     """JSON with every number that has a point as an exact Decimal; ``Unreadable`` when it is not JSON."""
     try:
         return json.loads(text, parse_float=Decimal)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable(VENUE, "the answer is not JSON") from error
 
 
@@ -32,8 +32,8 @@ def field(row: Any, name: str, convert: Callable[[Any], T]) -> T:
         raise Unreadable(VENUE, f"field {name!r} is missing")
     try:
         return convert(row[name])
-    except (BadNumber, ValueError, TypeError) as error:
-        raise Unreadable(VENUE, f"field {name!r} cannot be read: {row[name]!r}") from error
+    except (BadNumber, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise Unreadable(VENUE, f"field {name!r} cannot be read: {row[name]!r:.200}") from error
 
 
 def text(value: Any) -> str:
@@ -63,6 +63,16 @@ def strings(value: Any) -> list[str]:
     """A list of strings, also where Gamma sends it as JSON inside a string (section 6)."""
     found = json.loads(value) if isinstance(value, str) else value
     return [text(item) for item in rows(found)]
+
+
+def written(value: Any) -> Decimal:
+    """A number in a text."""
+    return exact(text(value))
+
+
+def decimals(value: Any) -> list[Decimal]:
+    """A list of numbers, each in a text."""
+    return [exact(item) for item in strings(value)]
 
 
 def seconds(value: Any) -> int:
@@ -126,16 +136,16 @@ def _moment(value: Any) -> int:
 
 def gamma_market(row: Any) -> GammaMarket:
     """One market of Gamma; the assets are position ids where the market is of protocol v2 (section 1)."""
+    condition_id = field(row, "conditionId", text)
     version = field(row, "version", text) if row.get("version") else "v1"
-    prices = field(row, "outcomePrices", strings) if row.get("outcomePrices") else []
     return GammaMarket(
-        condition_id=field(row, "conditionId", text),
+        condition_id=condition_id,
         version=version,
         question=field(row, "question", text),
         title=str(row.get("groupItemTitle") or ""),
         labels=tuple(field(row, "outcomes", strings)),
         assets=tuple(field(row, "positionIds" if version == "v2" else "clobTokenIds", strings)),
-        prices=tuple(exact(price) for price in prices),
+        prices=tuple(field(row, "outcomePrices", decimals)) if row.get("outcomePrices") else (),
         open=field(row, "acceptingOrders", flag) and not field(row, "closed", flag),
         closed=field(row, "closed", flag),
         resolution_status=str(row.get("umaResolutionStatus") or row.get("resolutionStatus") or ""),
@@ -164,7 +174,7 @@ class TopOfBook:
 
 def top_of_book(row: Any) -> TopOfBook:
     """Best levels of ``/book``: bids ascend and asks descend, the best of each comes last (section 6)."""
-    bids, asks = ([exact(field(level, "price", text)) for level in field(row, side, rows)] for side in ("bids", "asks"))
+    bids, asks = ([field(level, "price", written) for level in field(row, side, rows)] for side in ("bids", "asks"))
     return TopOfBook(field(row, "asset_id", text), max(bids, default=None), min(asks, default=None))
 
 
@@ -232,6 +242,8 @@ class TradePart:
 
 
 def _mine(row: Any, owner: str, wallet: str) -> bool:
+    if not isinstance(row, dict):
+        raise Unreadable(VENUE, "a part of a trade is not an object")
     return row.get("owner") == owner or str(row.get("maker_address", "")).lower() == wallet.lower()
 
 
