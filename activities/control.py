@@ -9,12 +9,15 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from overround.domain.control import Command, GateChange, GateResult, Sweep
+from activities.signals import Signals
+from overround.domain.control import Command, Drop, DropOrders, GateChange, GateResult, Sweep
 from overround.domain.messages import Gate
+from overround.domain.orders import OPEN, Lost
 from overround.ledger import tables as t
+from overround.ledger import trail
 from overround.ledger.events import emergency_payload, emit
 from overround.ledger.gates import GLOBAL, closed_because
-from overround.ledger.lookups import open_owners
+from overround.ledger.lookups import account_of, open_owners
 
 FLAGS: dict[Command, tuple[str, bool]] = {
     "pause": ("paused", True),
@@ -24,6 +27,8 @@ FLAGS: dict[Command, tuple[str, bool]] = {
     "soft_pause": ("soft_paused", True),
     "emergency": ("emergency", True),
 }
+SYSTEM = ("emergency", "soft_paused", "stopped", "paused")
+MANUAL = {"paused": ("paused_at", "pause_reason"), "stopped": ("stopped_at", "stop_reason")}
 DONE: dict[Command, str] = {
     "pause": "paused",
     "resume": "resumed",
@@ -41,6 +46,7 @@ class ControlActivities:
     def __init__(self, database: AsyncEngine, client: Client) -> None:
         self._database = database
         self._client = client
+        self._signals = Signals(client, database)
 
     @activity.defn(name="set_gate")
     async def set_gate(self, change: GateChange) -> GateResult:
@@ -56,6 +62,7 @@ class ControlActivities:
                     .where(t.gates.c.scope == change.scope)
                     .values({**values, "version": t.gates.c.version + 1})
                 )
+                await _note(connection, change)
                 if change.scope == GLOBAL:
                     new = (await connection.execute(query)).mappings().one()
                     moment = (await connection.execute(select(func.now()))).scalar_one()
@@ -84,6 +91,83 @@ class ControlActivities:
                     raise
         return len(resting)
 
+    @activity.defn(name="drop_orders")
+    async def drop_orders(self, asked: DropOrders) -> int:
+        """Tell the owners which orders must go; how many owners were told. Harmless to repeat."""
+        async with self._database.begin() as connection:
+            orders = await _named(connection, asked)
+            drops = {name: Drop(ids) for name, ids in orders.items()}
+            if asked.request.whole:
+                everyone = await _in_markets(connection, asked)
+                drops |= {name: Drop(orders.get(name, ()), everything=True) for name in everyone}
+            await _note_cancel(connection, asked)
+        for workflow_id, drop in drops.items():
+            activity.heartbeat(workflow_id)
+            await self._tell(workflow_id, drop)
+        return len(drops)
+
+    async def _tell(self, workflow_id: str, drop: Drop) -> None:
+        """An owner that has ended is started again for the orders it left open."""
+        try:
+            await self._client.get_workflow_handle(workflow_id).signal("drop", drop)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            for key in drop.client_order_ids:
+                async with self._database.connect() as connection:
+                    account = await account_of(connection, key)
+                facts = await self._signals.facts(account, None, key)
+                assert facts is not None
+                await self._signals.evidence(facts, [Lost("to be cancelled, but its owner had ended")])
+
+
+async def _named(connection: AsyncConnection, asked: DropOrders) -> dict[str, tuple[str, ...]]:
+    """Owner to the orders asked for that are the client's own and not over."""
+    query = select(t.orders.c.workflow_id, t.orders.c.client_order_id).where(
+        t.orders.c.client == asked.client,
+        t.orders.c.order_id.in_(asked.request.order_ids),
+        t.orders.c.action == "buy",
+        t.orders.c.status.in_(list(OPEN)),
+    )
+    found: dict[str, tuple[str, ...]] = {}
+    for row in await connection.execute(query.order_by(t.orders.c.order_id)):
+        found[row.workflow_id] = (*found.get(row.workflow_id, ()), row.client_order_id)
+    return found
+
+
+async def _in_markets(connection: AsyncConnection, asked: DropOrders) -> list[str]:
+    """Every owner of the client in what was named, also one that is just between two orders."""
+    wanted, settled = (
+        asked.request,
+        select(t.fixture_settlements.c.fixture_id).where(t.fixture_settlements.c.state == "BOOKED"),
+    )
+    query = select(t.orders.c.workflow_id).where(
+        t.orders.c.client == asked.client, t.orders.c.action == "buy", t.orders.c.fixture_id.not_in(settled)
+    )
+    for column, value in ((t.orders.c.fixture_id, wanted.fixture_id), (t.orders.c.exchange, wanted.exchange)):
+        if value is not None:
+            query = query.where(column == value)
+    return list((await connection.execute(query.distinct())).scalars())
+
+
+async def _note_cancel(connection: AsyncConnection, asked: DropOrders) -> None:
+    request = asked.request
+    body = {
+        "reason": request.reason,
+        "orderIds": list(request.order_ids),
+        "fixtureId": request.fixture_id,
+        "exchange": request.exchange,
+        "whole": request.whole,
+    }
+    await trail.record(connection, request.by, "orders.cancel", "", asked.client, body)
+
+
+async def _note(connection: AsyncConnection, change: GateChange) -> None:
+    everybody = change.scope == GLOBAL
+    body = {"reason": change.reason}
+    client = None if everybody else change.scope
+    await trail.record(connection, change.by, f"trading.{change.command}", change.scope, client, body)
+
 
 async def _owners(connection: AsyncConnection, client: str | None, among: list[str] | None) -> dict[str, str]:
     """Workflow id to client of order owners in fixtures not settled yet, or only of those ``among``."""
@@ -101,18 +185,28 @@ async def _owners(connection: AsyncConnection, client: str | None, among: list[s
 def _values(change: GateChange, old: dict[str, Any]) -> dict[str, Any]:
     """The columns a command changes; empty when the state is already so."""
     if change.command == "clear":
-        raised = [flag for flag in ("emergency", "soft_paused", "stopped", "paused") if old[flag]]
-        return dict.fromkeys(raised, False) | ({"system_since": None, "system_reason": None} if raised else {})
+        raised = [flag for flag in SYSTEM if old[flag]]
+        return dict.fromkeys(raised, False) | (_system(None, None) if raised else {})
     flag, value = FLAGS[change.command]
     if old[flag] == value:
         return {}
-    values: dict[str, Any] = {flag: value}
     if change.scope == GLOBAL:
-        return values | {
-            "system_since": func.now() if value else None,
-            "system_reason": change.reason if value else None,
-        }
-    if flag in ("paused", "stopped"):
-        kind = flag.removesuffix("d") if flag == "paused" else "stop"
-        values |= {f"{flag}_at": func.now() if value else None, f"{kind}_reason": change.reason if value else None}
-    return values
+        return {flag: value} | _since(flag, value, change.reason, old)
+    if flag not in MANUAL:
+        return {flag: value}
+    at, reason = MANUAL[flag]
+    return {flag: value, at: func.now() if value else None, reason: (change.reason or None) if value else None}
+
+
+def _since(flag: str, value: bool, reason: str, old: dict[str, Any]) -> dict[str, Any]:
+    """Since when everybody is blocked, and why: told until the last of the flags falls."""
+    others = any(old[name] for name in SYSTEM if name != flag)
+    if value:
+        return _system(
+            *(old["system_since"], reason or old["system_reason"]) if others else (func.now(), reason or None)
+        )
+    return {} if others else _system(None, None)
+
+
+def _system(since: Any, reason: str | None) -> dict[str, Any]:
+    return {"system_since": since, "system_reason": reason}

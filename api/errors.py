@@ -20,13 +20,17 @@ log = structlog.get_logger(__name__)
 
 
 class Refusal(Exception):
-    """An answer other than success. ``detail`` is for people, the code follows from ``status``."""
+    """An answer other than success. ``detail`` is for people, the code follows from ``status``; ``extra`` are further
+    members of the body."""
 
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, detail: str, headers: Mapping[str, str] | None = None, extra: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = dict(headers or {})
+        self.extra = dict(extra or {})
 
 
 def unauthorised() -> Refusal:
@@ -39,7 +43,13 @@ def absent(what: str) -> Refusal:
     return Refusal(404, f"{what} not found")
 
 
-def problem(request: Request, status: int, detail: Any, headers: Mapping[str, str] | None = None) -> Response:
+def problem(
+    request: Request,
+    status: int,
+    detail: Any,
+    headers: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Response:
     """The error answer; ``application/problem+json`` for those who accept it."""
     request_id = str(getattr(request.state, "request_id", ""))
     title = HTTPStatus(status).phrase
@@ -51,6 +61,7 @@ def problem(request: Request, status: int, detail: Any, headers: Mapping[str, st
         "instance": request.url.path,
         "code": CODES.get(status, title.lower().replace(" ", "_")),
         "requestId": request_id,
+        **(extra or {}),
     }
     wants_problem = "application/problem+json" in request.headers.get("accept", "")
     media = "application/problem+json" if wants_problem else "application/json"
@@ -59,7 +70,7 @@ def problem(request: Request, status: int, detail: Any, headers: Mapping[str, st
 
 async def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
-    return problem(request, error.status, error.detail, error.headers)
+    return problem(request, error.status, error.detail, error.headers, error.extra)
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -22,6 +22,10 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     },
     500: {"model": Problem, "description": "Server error."},
 }
+COMMANDS: dict[int | str, dict[str, Any]] = {
+    409: {"model": Problem, "description": "The state forbids it, or the `Idempotency-Key` was used otherwise."},
+    503: {"model": Problem, "description": "Nobody can carry out commands now; the same request may be sent again."},
+}
 ABSENT: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such row of this client."}}
 
 

@@ -1,14 +1,24 @@
-"""The engine's state for this client (mm-api sheet, section 5.10)."""
+"""The engine's state for this client, and its commands (mm-api sheet, section 5.10)."""
 
-from api.context import Reader
+from typing import Annotated
+
+from fastapi import Body, Response
+
+from api.commands import command
+from api.context import Context, Reader
 from api.errors import absent
 from api.exact import ExactJSON
 from api.limits import Caller
-from api.routing import ABSENT, router
-from api.schemas import TradingStatus
+from api.once import Attempt, OnceOnly
+from api.routing import ABSENT, COMMANDS, router
+from api.schemas import Control, TradingAnswer, TradingStatus
+from overround.domain.control import Command, ControlRequest
+from overround.ledger.keys import KeyOwner
 from overround.ledger.reads import trading as reads
+from overround.ledger.reads.page import Item
 
 routes = router("Trading Controls")
+Why = Annotated[Control | None, Body()]
 
 
 @routes.get("/trading/status", response_model=TradingStatus, responses=ABSENT)
@@ -18,3 +28,44 @@ async def get_trading_status(caller: Caller, reader: Reader) -> ExactJSON:
     if found is None:
         raise absent("Client")
     return ExactJSON(found)
+
+
+@routes.post("/trading/pause", response_model=TradingAnswer, responses=COMMANDS)
+async def pause_trading(caller: Caller, once: OnceOnly, why: Why = None) -> Response:
+    """No new quotes, resting orders are cancelled; fills go on being hedged. Undone by `resume` alone."""
+    return await _command(once, caller, "pause", why)
+
+
+@routes.post("/trading/resume", response_model=TradingAnswer, responses=COMMANDS)
+async def resume_trading(caller: Caller, once: OnceOnly, why: Why = None) -> Response:
+    """Undo a pause. A stop stays, and so does whatever blocks everybody."""
+    return await _command(once, caller, "resume", why)
+
+
+@routes.post("/trading/stop", response_model=TradingAnswer, responses=COMMANDS)
+async def stop_trading(caller: Caller, once: OnceOnly, why: Why = None) -> Response:
+    """No new quotes, resting orders are cancelled; open hedges are finished. Undone by `start` alone."""
+    return await _command(once, caller, "stop", why)
+
+
+@routes.post("/trading/start", response_model=TradingAnswer, responses=COMMANDS)
+async def start_trading(caller: Caller, once: OnceOnly, why: Why = None) -> Response:
+    """Undo a stop. A pause stays, and so does whatever blocks everybody."""
+    return await _command(once, caller, "start", why)
+
+
+async def _command(once: OnceOnly, caller: KeyOwner, word: Command, why: Control | None) -> Response:
+    async def work(attempt: Attempt) -> Item:
+        request = ControlRequest(word, f"key {caller.key_id}", why.reason if why else "")
+        result = await command(once.context, caller.client, request, attempt.request_id)
+        return {**await _status(once.context, caller.client), "result": result.result}
+
+    return await once.answer(work)
+
+
+async def _status(context: Context, client: str) -> Item:
+    async with context.reader.connect() as connection:
+        found = await reads.trading_status(connection, client)
+    if found is None:
+        raise absent("Client")
+    return found

@@ -14,6 +14,8 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from overround.domain import orders as lifecycle
     from overround.domain.config import TradingConfig
+    from overround.domain.control import Drop
+    from overround.domain.holds import hold, in_force
     from overround.domain.ids import client_order_id
     from overround.domain.messages import (
         Gate,
@@ -65,6 +67,8 @@ class OrderWorkflow:
         self._chain = start.chain or f"{info.workflow_id}/{info.first_execution_run_id}"
         self._gate = start.gate
         self._closing = start.closing
+        self._dropped = set(start.dropped)
+        self._holds = start.holds
         self._strays: list[OrderEvidence] = []
         self._blocked: dict[int, tuple[str, float]] = {}
         self._work = True
@@ -109,6 +113,18 @@ class OrderWorkflow:
         self._gate = gate.reason
 
     @workflow.signal
+    def drop(self, drop: Drop) -> None:
+        """The client wants these orders gone (or all of them), and no others in their place at once."""
+        self._wake()
+        keys = {*drop.client_order_ids, *(self._orders if drop.everything else ())}
+        self._dropped |= keys
+        self._strays += [OrderEvidence(key, Lost("to be cancelled")) for key in sorted(keys - self._orders.keys())]
+        outcomes = {self._orders[key].spec.outcome_id for key in keys if key in self._orders}
+        if drop.everything and self._terms:
+            outcomes |= {instrument.outcome_id for instrument in self._terms.instruments}
+        self._holds = hold(self._holds, outcomes, self._book, self._now())
+
+    @workflow.signal
     def close(self, reason: str) -> None:
         """The market is over: cancel what rests and finish."""
         self._wake()
@@ -144,8 +160,14 @@ class OrderWorkflow:
     def _plan(self) -> Plan:
         if self._terms is None:
             return plan((), self._orders.values(), (), TradingConfig(), {})
-        naked = self._naked()
-        return plan(self._desired(), self._orders.values(), self._terms.instruments, self._terms.config, naked)
+        naked, held = self._naked(), self._held()
+        config, instruments = self._terms.config, self._terms.instruments
+        return plan(self._desired(), self._orders.values(), instruments, config, naked, self._dropped, held)
+
+    def _held(self) -> set[int]:
+        """Outcomes in which nothing new may rest; a hold that is over stays so."""
+        self._holds = in_force(self._holds, self._book, self._now())
+        return {item.outcome_id for item in self._holds}
 
     def _desired(self) -> tuple[Desired, ...]:
         if self._terms is None or self._book is None or self._quiet_because():
@@ -322,6 +344,8 @@ class OrderWorkflow:
             return
         self._orders[key] = replace(order, unknown=order.open, version=order.version + 1)
         self._projected[key] = order.version
+        if key in self._dropped:
+            self._holds = hold(self._holds, {order.spec.outcome_id}, self._book, self._now())
 
     # -- bookkeeping ------------------------------------------------------------------------------------------------
 
@@ -352,6 +376,7 @@ class OrderWorkflow:
         ]
         for key in ended[: max(0, len(ended) - KEPT_ENDED)]:
             del self._orders[key]
+            self._dropped.discard(key)
             self._projected.pop(key, None)
             self._hedges.pop(key, None)
 
@@ -365,10 +390,13 @@ class OrderWorkflow:
     async def _watch(self) -> None:
         """Renew expiring orders, wake blocked outcomes, and notice when nobody confirms the odds any more."""
         while True:
-            await workflow.wait_condition(lambda: bool(self._blocked) or any(o.open for o in self._orders.values()))
+            await workflow.wait_condition(
+                lambda: bool(self._blocked or self._holds) or any(o.open for o in self._orders.values())
+            )
             pause = timedelta(seconds=self._owner_seconds() / 3)
             await workflow.sleep(pause, summary="Are the odds still being confirmed?")
             self._work = self._work or self._stale()
+            self._work = self._work or bool(self._holds)
             if self._blocked:
                 self._blocked = {key: item for key, item in self._blocked.items() if item[1] > workflow.time()}
                 self._work = True
@@ -437,6 +465,8 @@ class OrderWorkflow:
             self._gate,
             self._closing,
             self._sent_at,
+            tuple(sorted(self._dropped)),
+            self._holds,
         )
 
     def _describe(self) -> None:

@@ -1,7 +1,17 @@
 """The objects of the API as its OpenAPI document shows them (mm-api sheet, section 5)."""
 
 from api.schemas.base import Invalid, Number, Page, Problem, Settlement, Shape
-from api.schemas.control import Me, TradingStatus
+from api.schemas.control import (
+    Cancel,
+    Cancelled,
+    CancelMany,
+    Control,
+    Me,
+    NotCancelled,
+    PartialFailure,
+    TradingAnswer,
+    TradingStatus,
+)
 from api.schemas.fixtures import Fixture, FixtureStatus, Participants, Sport, Tournament
 from api.schemas.orders import Bet, BetSummary, Order, OrderSummary
 from api.schemas.performance import Account, Position, ProfitAndLoss
@@ -10,14 +20,20 @@ __all__ = [
     "Account",
     "Bet",
     "BetSummary",
+    "Cancel",
+    "CancelMany",
+    "Cancelled",
+    "Control",
     "Fixture",
     "FixtureStatus",
     "Invalid",
     "Me",
+    "NotCancelled",
     "Number",
     "Order",
     "OrderSummary",
     "Page",
+    "PartialFailure",
     "Participants",
     "Position",
     "Problem",
@@ -26,5 +42,6 @@ __all__ = [
     "Shape",
     "Sport",
     "Tournament",
+    "TradingAnswer",
     "TradingStatus",
 ]

@@ -1,9 +1,15 @@
-"""Who am I, and may the engine trade (mm-api sheet, sections 5.1 and 5.10)."""
+"""Who am I, may the engine trade, and the commands (mm-api sheet, sections 5.1, 5.5 and 5.10)."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from api.schemas.base import Number, Shape
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
+
+from api.schemas.base import Number, Problem, Shape
+from api.schemas.orders import Order
+
+OrderId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+VISIBLE = r"^[!-~]+$"
 
 TradingState = Literal["live", "manual_paused", "manual_stopped", "soft_paused", "system_stopped", "emergency"]
 
@@ -32,3 +38,91 @@ class TradingStatus(Shape):
     soft_paused: bool
     system_reason: str | None
     system_duration_seconds: Number | None
+
+
+Said = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\u0000-\u001f\u007f]*$")]
+"""Text of a person, one line."""
+
+
+class Control(Shape):
+    """Why; shown by `GET /trading/status`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "maintenance of our wallets"}]})
+
+    reason: Said = ""
+
+
+class TradingAnswer(TradingStatus):
+    """The trading status after the command, and what the command did: `paused`, `resumed`, `stopped` or `started`, with
+    `already_` before it when it was so."""
+
+    result: Literal[
+        "paused",
+        "already_paused",
+        "resumed",
+        "already_resumed",
+        "stopped",
+        "already_stopped",
+        "started",
+        "already_started",
+    ]
+
+
+class Cancel(Shape):
+    """Why; kept with who asked."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "wrong line"}]})
+
+    reason: Said = ""
+
+
+class CancelMany(Shape):
+    """Exactly one way to say which: `orderIds`; `fixtureId`, `exchange` or both; or `all`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"orderIds": [123, 124]},
+                {"fixtureId": "id1000000861624412", "exchange": "polymarket"},
+                {"all": True, "reason": "end of the day"},
+            ],
+            "oneOf": [
+                {"required": ["orderIds"], "not": {"anyOf": [{"required": ["fixtureId"]}, {"required": ["exchange"]}]}},
+                {"anyOf": [{"required": ["fixtureId"]}, {"required": ["exchange"]}]},
+                {"required": ["all"]},
+            ],
+        }
+    )
+
+    order_ids: Annotated[list[OrderId] | None, Field(min_length=1, max_length=1000)] = None
+    fixture_id: Annotated[str | None, Field(pattern=VISIBLE, max_length=200)] = None
+    exchange: Annotated[str | None, Field(pattern=VISIBLE, max_length=100)] = None
+    all: Literal[True] | None = None
+    reason: Said = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        ways = (self.order_ids is not None, bool(self.fixture_id or self.exchange), bool(self.all))
+        if sum(ways) != 1:
+            raise ValueError("say which orders in one way: orderIds; fixtureId, exchange or both; or all")
+        return self
+
+
+class Cancelled(Shape):
+    """Every order that was asked for, as it is now: also one that filled before the cancel arrived."""
+
+    orders: list[Order]
+
+
+class NotCancelled(Shape):
+    order_id: int
+    code: Literal["not_found", "conflict", "unconfirmed"]
+    reason: str
+
+
+class PartialFailure(Problem):
+    """`failed` names each order that may still rest or could not be cancelled, `orders` are all that exist, as they are
+    now."""
+
+    failed: list[NotCancelled]
+    orders: list[Order]

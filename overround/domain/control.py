@@ -1,6 +1,7 @@
 """What a ``ControlWorkflow`` is told and answers (mm-api sheet, section 5.10)."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 Command = Literal["pause", "resume", "stop", "start", "emergency", "soft_pause", "clear"]
@@ -26,11 +27,12 @@ class ControlRequest:
 
 @dataclass(frozen=True, slots=True)
 class GateChange:
-    """Flags to write for a scope; ``quiet`` is the reason told to order workflows, None when they may quote again."""
+    """Flags to write for a scope, and who wants them so."""
 
     scope: str
     command: Command
     reason: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +50,45 @@ class Sweep:
 
     scope: str
     blocked: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrders:
+    """Cancel orders of the scope's client: ``order_ids`` as the ledger numbers them.
+
+    With ``whole`` nothing new is to rest either where they rest: in every market of ``fixture_id`` and ``exchange``, of
+    which None is any.
+    """
+
+    order_ids: tuple[int, ...]
+    by: str
+    reason: str = ""
+    whole: bool = False
+    fixture_id: str | None = None
+    exchange: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DropOrders:
+    """``CancelOrders`` of one client, to be told to the owners."""
+
+    client: str
+    request: CancelOrders
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Told to an owner: cancel these orders (or, with ``everything``, all), and place nothing new in their outcomes
+    until the odds change or the hold is over."""
+
+    client_order_ids: tuple[str, ...]
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """No new order in ``outcome_id`` while its odds are ``odds`` and ``until`` (epoch ms) has not passed."""
+
+    outcome_id: int
+    odds: Decimal | None
+    until: int

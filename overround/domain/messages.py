@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Literal
 
 from overround.domain.config import TradingConfig
+from overround.domain.control import Hold
 from overround.domain.markets import Instrument, MarketBook
 from overround.domain.orders import Evidence, Fill, Order, OrderSpec
 
@@ -90,6 +91,8 @@ class OrderStart:
     gate: str | None = None
     closing: str | None = None
     sent_at: int = 0
+    dropped: tuple[str, ...] = ()
+    holds: tuple[Hold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Toward safety at once, toward aggression lazily; cancel first, confirm, then pla
 unknown or being cancelled (pricing sheet, section 4.6).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -32,8 +32,13 @@ def plan(
     instruments: Sequence[Instrument],
     config: TradingConfig,
     naked: Mapping[int, Decimal],
+    dropped: Set[str] = frozenset(),
+    held: Set[int] = frozenset(),
 ) -> Plan:
-    """Actions for one market. ``naked`` is the filled and not yet hedged size per outcome: it is not quoted again."""
+    """Actions for one market. ``naked`` is the filled and not yet hedged size per outcome: it is not quoted again.
+
+    Orders that are ``dropped`` must go; nothing new is placed in an outcome that is ``held``.
+    """
     by_outcome = {instrument.outcome_id: instrument for instrument in instruments}
     wanted = {(quote.outcome_id, quote.level): quote for quote in desired}
     slots: dict[tuple[int, int], list[Order]] = {}
@@ -45,7 +50,10 @@ def plan(
     for slot in sorted(wanted.keys() | slots.keys()):
         quote, orders = wanted.get(slot), slots.get(slot, [])
         wrong = orders if quote is None else _wrong(orders, quote, by_outcome[slot[0]], config)
+        wrong = [order for order in orders if order in wrong or order.spec.client_order_id in dropped]
         cancels += [order.spec.client_order_id for order in wrong if not order.cancelling and not order.unknown]
+        if slot[0] in held:
+            continue
         if quote is not None and not wrong and not any(order.unknown or order.cancelling for order in orders):
             places += _top_up(quote, orders, by_outcome[slot[0]], naked.get(slot[0], ZERO), config)
     return Plan(tuple(cancels), tuple(places))
