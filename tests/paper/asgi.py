@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Message
 
 PATIENCE = 2.0
 """Seconds until a frame that does not come counts as missing."""
-QUIET = 0.05
-"""Seconds of silence that count as nothing more to come."""
+TURNS = 60
+"""Turns of the event loop in which everything that does not wait for a clock has happened."""
 
 
 class Closed(Exception):
@@ -62,10 +62,20 @@ class Socket:
     async def frames(self, count: int) -> list[dict[str, Any]]:
         return [await self.frame() for _ in range(count)]
 
-    async def quiet(self) -> bool:
-        """Whether nothing waits and nothing comes for a moment."""
-        await asyncio.sleep(QUIET)
+    async def quiet(self, seconds: float = 0.0) -> bool:
+        """Whether nothing waits and nothing comes: for so long, or until everything at hand is done."""
+        await asyncio.sleep(seconds)
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
         return self._out.empty()
+
+    async def heard(self, seconds: float = 0.0) -> list[dict[str, Any]]:
+        """Every frame until it falls quiet."""
+        found = []
+        while not await self.quiet(seconds):
+            while not self._out.empty():
+                found.append(await self.frame())
+        return found
 
     async def end(self) -> int:
         """The code the server closes with, whatever it says before."""

@@ -46,7 +46,10 @@ def limit_of(body: dict[str, Any]) -> Decimal:
 
 
 class Groups:
-    """All order groups, kept in ``store`` (a match and a joining are committed with their order); ``cancel`` takes an order off the book, ``tell`` publishes a change."""
+    """All order groups, kept in ``store``; a match and a joining are committed with their order.
+
+    ``cancel`` takes an order off the book, ``tell`` publishes a change.
+    """
 
     def __init__(self, cancel: Callable[[str, str], None], tell: GroupEvent, store: Store) -> None:
         self._cancel, self._tell, self._store = cancel, tell, store
