@@ -12,11 +12,11 @@ from activities.sessions import Sessions
 from activities.signals import Signals
 from overround.domain.orders import OPEN, Lost
 from overround.domain.reconcile import ReconcileReport, ReconcileStart
-from overround.exchanges.base import Exchange, OpenOrder, OrderRef, VenueFill
+from overround.exchanges.base import Exchange, OpenOrder, OrderRef
 from overround.ledger import tables as t
 from overround.ledger.accounts import note_exchange
 from overround.ledger.alarms import raise_alarm
-from overround.ledger.lookups import OrderFacts
+from overround.ledger.lookups import OrderFacts, recorded
 
 SETTLING_SECONDS = 5
 
@@ -41,10 +41,11 @@ class ReconcileActivities:
             await note_exchange(
                 connection, start.account_id, "connected", balance=balance.total, available=balance.available
             )
+            known = await recorded(connection, start.account_id, [trade.fill.fill_id for trade in trades])
         findings = [
             f"trade {trade.fill.fill_id} was not in the ledger"
             for trade in trades
-            if not await self._known(start.account_id, trade) and await self._signals.fill(start.account_id, trade)
+            if (trade.fill.fill_id, trade.failed) not in known and await self._signals.fill(start.account_id, trade)
         ]
         findings += await self._unexpected(start.account_id, exchange, at_venue, before)
         findings += await self._vanished(start.account_id, exchange, at_venue, before)
@@ -59,15 +60,6 @@ class ReconcileActivities:
             rows = (await connection.execute(query)).all()
         limit = time.time() - SETTLING_SECONDS
         return {row.client_order_id: row.venue_order_id for row in rows if row.created_at.timestamp() < limit}
-
-    async def _known(self, account_id: str, trade: VenueFill) -> bool:
-        """The ledger holds this trade, and agrees whether it stands or failed."""
-        query = select(t.fills.c.failed).where(
-            t.fills.c.account_id == account_id, t.fills.c.venue_fill_id == trade.fill.fill_id
-        )
-        async with self._database.connect() as connection:
-            failed = [row.failed for row in await connection.execute(query)]
-        return trade.failed in failed
 
     async def _unexpected(
         self, account_id: str, exchange: Exchange, at_venue: list[OpenOrder], before: dict[str, str | None]

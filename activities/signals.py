@@ -30,7 +30,7 @@ from overround.domain.orders import Evidence, Matched, Unmatched
 from overround.exchanges.base import OrderUpdate, VenueFill
 from overround.ledger import configs as ledger_configs
 from overround.ledger.alarms import raise_alarm
-from overround.ledger.lookups import OrderFacts, confirmed, find_orders
+from overround.ledger.lookups import OrderFacts, confirmed, find_orders, recorded
 from workflows.attributes import attributes
 from workflows.names import TASK_TIMEOUT, TRADING, hedging
 
@@ -55,7 +55,7 @@ class Signals:
 
     async def fill(self, account_id: str, trade: VenueFill, odds: HedgeOdds | None = None) -> bool:
         """Tell a trade once; True when it was told, False when it was known or belongs to nobody."""
-        key = (account_id, trade.venue_order_id, trade.fill.fill_id, trade.failed)
+        key = _key(account_id, trade)
         if key in self._told:
             return False
         facts = await self.facts(account_id, trade.venue_order_id, trade.client_order_id)
@@ -71,6 +71,18 @@ class Signals:
             await self._unwound(facts, SaleTrade(facts.client_order_id, trade.fill, trade.failed))
         self._remember(key)
         return True
+
+    async def untold(self, account_id: str, trades: Sequence[VenueFill]) -> list[VenueFill]:
+        """The trades that somebody may not have heard of: after a restart, not the whole last hour again."""
+        new = [item for item in trades if _key(account_id, item) not in self._told]
+        if not new:
+            return []
+        async with self._database.connect() as connection:
+            known = await recorded(connection, account_id, [item.fill.fill_id for item in new])
+        for item in new:
+            if known.get((item.fill.fill_id, item.failed)):
+                self._remember(_key(account_id, item))
+        return [item for item in new if _key(account_id, item) not in self._told]
 
     async def update(self, account_id: str, update: OrderUpdate) -> bool:
         """Tell the venue's view of an order to its owner."""
@@ -216,3 +228,7 @@ class Signals:
         self._told[key] = None
         while len(self._told) > REMEMBERED:
             self._told.popitem(last=False)
+
+
+def _key(account_id: str, trade: VenueFill) -> tuple[str, str, str, bool]:
+    return account_id, trade.venue_order_id, trade.fill.fill_id, trade.failed
