@@ -7,9 +7,12 @@ from fastapi.security import APIKeyHeader
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from overround.ledger.keys import KeyOwner, digest, find_owner
+from overround.ledger.keys import KeyOwner, digest, find_owner, note_use
 
 HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="A client's API key, a UUID.")
+OPERATOR_HEADER = APIKeyHeader(
+    name="X-API-Key", scheme_name="OperatorKey", auto_error=False, description="An operator's API key, a UUID."
+)
 CACHED_KEYS = 10_000
 
 
@@ -31,12 +34,19 @@ class KeyRing:
         owner = await self._owner(key_digest)
         return owner if owner is not None and owner.kind == "client" and owner.active else None
 
+    async def operator_of(self, key_digest: bytes) -> KeyOwner | None:
+        """The operator behind a key, None for unknown, revoked and clients' keys."""
+        owner = await self._owner(key_digest)
+        return owner if owner is not None and owner.kind == "operator" else None
+
     async def _owner(self, key_digest: bytes) -> KeyOwner | None:
         kept = self._known.get(key_digest)
         if kept is not None and time.monotonic() - kept[0] < self._seconds:
             return kept[1]
         async with self._engine.connect() as connection:
             owner = await find_owner(connection, key_digest)
+            if owner is not None and owner.stale:
+                await note_use(connection, owner.key_id)
         self._known.pop(key_digest, None)
         if owner is not None:
             self._known[key_digest] = (time.monotonic(), owner)

@@ -1,16 +1,21 @@
 """Exchange and bookmaker accounts: who trades where, with which sealed credentials."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Column, RowMapping, Table, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from overround.domain.orders import OPEN
 from overround.ledger import tables as t
 from overround.ledger.secrets import seal, unseal
 from overround.venues import Account
+
+UNANSWERED = ("SENT", "PENDING", "UNKNOWN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,45 @@ async def save_bookmaker_account(
         **values,
     )
     await connection.execute(statement.on_conflict_do_update(index_elements=["account_id"], set_=values))
+
+
+async def find_account(
+    connection: AsyncConnection, table: Table, account_id: str, *, lock: bool = False
+) -> RowMapping | None:
+    """What may be told of an account in one of the two tables; credentials are not even read."""
+    query = select(*shown(table)).where(table.c.account_id == account_id)
+    query = query.with_for_update(key_share=True) if lock else query
+    return (await connection.execute(query)).mappings().one_or_none()
+
+
+def shown(table: Table) -> list[Column[Any]]:
+    """Every column of an account but its sealed credentials."""
+    return [column for column in table.c if column.name != "secrets"]
+
+
+async def change_account(
+    connection: AsyncConnection, table: Table, account_id: str, values: Mapping[str, Any]
+) -> RowMapping:
+    """Set columns of an account that exists; what may be told of it afterwards."""
+    query = update(table).where(table.c.account_id == account_id).values(dict(values)).returning(*shown(table))
+    return (await connection.execute(query)).mappings().one()
+
+
+async def unfinished(connection: AsyncConnection, table: Table, account_id: str) -> dict[str, int]:
+    """What still needs an account: orders or bets that rest, are unanswered or are not settled; each above zero."""
+    if table is t.exchange_accounts:
+        mine = t.orders.c.account_id == account_id
+        filled = (t.orders.c.filled > 0) & (t.orders.c.settlement == "UNDECIDED")
+        wanted = {"open orders": mine & t.orders.c.status.in_(list(OPEN)), "unsettled orders": mine & filled}
+    else:
+        mine = t.bets.c.account_id == account_id
+        placed = (t.bets.c.placed_stake > 0) & t.bets.c.settlement.is_(None)
+        wanted = {"unanswered bets": mine & t.bets.c.status.in_(UNANSWERED), "unsettled bets": mine & placed}
+    counts = {
+        what: (await connection.execute(select(func.count()).where(where))).scalar_one()
+        for what, where in wanted.items()
+    }
+    return {what: count for what, count in counts.items() if count}
 
 
 async def note_exchange(

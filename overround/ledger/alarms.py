@@ -1,6 +1,8 @@
 """What a person must know: raised once per kind and subject, cleared when it is over."""
 
-from sqlalchemy import func, select, update
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,3 +37,22 @@ async def clear_alarm(connection: AsyncConnection, kind: str, subject: str) -> N
         .where(t.alarms.c.kind == kind, t.alarms.c.subject == subject, t.alarms.c.cleared_at.is_(None))
         .values(cleared_at=func.now())
     )
+
+
+def listed(client: str | None, kind: str | None, *, history: bool) -> Select[Any]:
+    """Alarms that are open, or with ``history`` every one ever raised."""
+    query = select(t.alarms)
+    for column, value in ((t.alarms.c.client, client), (t.alarms.c.kind, kind)):
+        if value is not None:
+            query = query.where(column == value)
+    return query if history else query.where(t.alarms.c.cleared_at.is_(None))
+
+
+async def close_alarm(connection: AsyncConnection, alarm_id: int) -> tuple[RowMapping, bool] | None:
+    """Clear one alarm; its row and whether it was open, None when there is none of that id."""
+    change = update(t.alarms).where(t.alarms.c.alarm_id == alarm_id, t.alarms.c.cleared_at.is_(None))
+    cleared = await connection.execute(change.values(cleared_at=func.now()).returning(t.alarms.c.alarm_id))
+    was_open = cleared.one_or_none() is not None
+    query = select(t.alarms).where(t.alarms.c.alarm_id == alarm_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else (row, was_open)

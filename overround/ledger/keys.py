@@ -4,11 +4,12 @@ import hashlib
 import hmac
 import re
 import uuid
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
 
 from pydantic import SecretStr
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,19 +19,38 @@ KeyKind = Literal["client", "operator"]
 UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+SHOWN = tuple(
+    api_keys.c[name]
+    for name in ("key_id", "kind", "client", "label", "created_at", "expires_at", "last_used_at", "revoked_at")
+)
+"""What may be told of a key: nothing that helps to guess it."""
+USED_EVERY = timedelta(minutes=1)
+"""How exactly the last use of a key is known: noting every use would be a write per request."""
+
+
 class BadKey(ValueError):
     """Text that is not a UUID; the text itself is never in the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyOwner:
-    """Whom a live key speaks for. ``client`` and ``name`` are empty for an operator's key."""
+    """Whom a live key speaks for. An operator's key has no ``client`` and its label as ``name``; ``stale`` when its
+    use has not been noted for a minute."""
 
     key_id: int
     kind: KeyKind
     client: str
     name: str
     active: bool
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """A new key, in clear this once."""
+
+    key_id: int
+    key: str = field(repr=False)
 
 
 def canonical(key: str) -> str:
@@ -57,29 +77,76 @@ async def store_key(
     connection: AsyncConnection, pepper: SecretStr, key: str, kind: KeyKind, client: str | None
 ) -> None:
     """Make ``key`` valid for ``client`` (None for an operator); harmless to repeat, and never revives a revoked key."""
-    if (client is None) != (kind == "operator"):
-        raise ValueError("a client's key names its client, an operator's key names none")
-    values = {"digest": digest(key, pepper), "last4": canonical(key)[-4:], "kind": kind, "client": client}
+    values = _row(pepper, key, kind, client)
     await connection.execute(insert(api_keys).values(values).on_conflict_do_nothing(index_elements=["digest"]))
 
 
-async def find_owner(connection: AsyncConnection, key_digest: bytes) -> KeyOwner | None:
-    """Whose key has this digest, None when it is unknown or revoked."""
+def _row(pepper: SecretStr, key: str, kind: KeyKind, client: str | None) -> dict[str, Any]:
+    if (client is None) != (kind == "operator"):
+        raise ValueError("a client's key names its client, an operator's key names none")
+    return {"digest": digest(key, pepper), "last4": canonical(key)[-4:], "kind": kind, "client": client}
+
+
+async def issue_key(
+    connection: AsyncConnection, pepper: SecretStr, kind: KeyKind, client: str | None, label: str
+) -> IssuedKey:
+    """A new key with a label that says whose or what for."""
+    key = str(uuid.uuid4())
+    values = {**_row(pepper, key, kind, client), "label": label}
+    statement = insert(api_keys).values(values).returning(api_keys.c.key_id)
+    return IssuedKey((await connection.execute(statement)).scalar_one(), key)
+
+
+async def rotate_key(connection: AsyncConnection, pepper: SecretStr, key_id: int, grace: timedelta) -> IssuedKey | None:
+    """A key in place of ``key_id``, which ends after ``grace``; None when that one has ended or is ending."""
     query = (
-        select(api_keys.c.key_id, api_keys.c.kind, clients.c.client, clients.c.name, clients.c.active)
+        update(api_keys)
+        .where(api_keys.c.key_id == key_id, _alive(), api_keys.c.expires_at.is_(None))
+        .values(expires_at=func.now() + literal(grace))
+        .returning(api_keys.c.kind, api_keys.c.client, api_keys.c.label)
+    )
+    old = (await connection.execute(query)).one_or_none()
+    return None if old is None else await issue_key(connection, pepper, old.kind, old.client, old.label)
+
+
+def _alive() -> ColumnElement[bool]:
+    ends = api_keys.c.expires_at
+    return and_(api_keys.c.revoked_at.is_(None), or_(ends.is_(None), ends > func.clock_timestamp()))
+
+
+async def find_owner(connection: AsyncConnection, key_digest: bytes) -> KeyOwner | None:
+    """Whose key has this digest, None when it is unknown, revoked or past its end."""
+    used = api_keys.c.last_used_at
+    stale = or_(used.is_(None), used < func.clock_timestamp() - literal(USED_EVERY))
+    query = (
+        select(
+            api_keys.c.key_id,
+            api_keys.c.kind,
+            api_keys.c.label,
+            clients.c.client,
+            clients.c.name,
+            clients.c.active,
+            stale.label("stale"),
+        )
         .select_from(api_keys.outerjoin(clients, clients.c.client == api_keys.c.client))
-        .where(api_keys.c.digest == key_digest, api_keys.c.revoked_at.is_(None))
+        .where(api_keys.c.digest == key_digest, _alive())
     )
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         return None
     if row.client is None:
-        return KeyOwner(row.key_id, row.kind, "", "", True)
-    return KeyOwner(row.key_id, row.kind, row.client, row.name, row.active)
+        return KeyOwner(row.key_id, row.kind, "", row.label, True, row.stale)
+    return KeyOwner(row.key_id, row.kind, row.client, row.name, row.active, row.stale)
+
+
+async def note_use(connection: AsyncConnection, key_id: int) -> None:
+    """A key was used about now."""
+    used = update(api_keys).where(api_keys.c.key_id == key_id).values(last_used_at=func.now())
+    await connection.execute(used)
 
 
 async def find_key(connection: AsyncConnection, pepper: SecretStr, key: str) -> KeyOwner | None:
-    """The owner of ``key``, None when it is unknown or revoked; ``BadKey`` when it is not a UUID."""
+    """The owner of ``key``, None when it is unknown or has ended; ``BadKey`` when it is not a UUID."""
     return await find_owner(connection, digest(key, pepper))
 
 
@@ -92,3 +159,8 @@ async def revoke_key(connection: AsyncConnection, key_id: int) -> bool:
         .returning(api_keys.c.key_id)
     )
     return (await connection.execute(query)).one_or_none() is not None
+
+
+async def find_shown(connection: AsyncConnection, key_id: int) -> RowMapping | None:
+    """What may be told of one key."""
+    return (await connection.execute(select(*SHOWN).where(api_keys.c.key_id == key_id))).mappings().one_or_none()

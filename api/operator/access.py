@@ -1,0 +1,49 @@
+"""Who may operate: keys of kind ``operator`` and nobody else."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.auth import OPERATOR_HEADER
+from api.context import context_of
+from api.errors import Refusal, unauthorised
+from api.limits import spend
+from overround.ledger.keys import BadKey
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who calls. ``by`` is the label of the key, which is what the audit shows beside its id."""
+
+    key_id: int
+    by: str
+
+
+async def admit_operator(request: Request, key: Annotated[str | None, Security(OPERATOR_HEADER)]) -> Operator:
+    """The calling operator, if the key is one's and its minute is not used up."""
+    context = context_of(request)
+    try:
+        owner = await context.keys.operator_of(context.keys.digest(key or ""))
+    except BadKey:
+        owner = None
+    if owner is None:
+        raise unauthorised()
+    allowance = await spend(context.engine, f"operator:{owner.key_id}", context.settings.rest_limit_per_minute)
+    request.state.extra_headers = allowance.headers()
+    if not allowance.granted:
+        raise Refusal(429, f"Rate limit exceeded: {allowance.limit} requests per minute; retry in {allowance.wait} s")
+    return Operator(owner.key_id, owner.name or f"operator key {owner.key_id}")
+
+
+async def _writer(request: Request) -> AsyncIterator[AsyncConnection]:
+    engine = context_of(request).engine.execution_options(isolation_level="READ COMMITTED")
+    async with engine.begin() as connection:
+        yield connection
+
+
+Caller = Annotated[Operator, Depends(admit_operator)]
+Writer = Annotated[AsyncConnection, Depends(_writer, scope="function")]
+"""One transaction: committed before the answer leaves, undone when the answer is a refusal."""
