@@ -31,6 +31,7 @@ from api.connections import Slots
 from api.context import Context, Timing
 from api.dashboard import page as dashboard
 from api.errors import Refusal
+from api.folding import keep_folding
 from api.middleware import Envelope
 from api.pruning import keep_pruning
 from api.subscribe import subscribe
@@ -60,10 +61,12 @@ async def running(settings: Settings, timing: Timing, queue: str) -> AsyncIterat
     hub, slots, temporal = Hub(single), Slots(single), await connect_lazily(settings)
     retention = timedelta(hours=settings.event_retention_hours)
     pruning = asyncio.create_task(keep_pruning(pool, retention, timing.prune))
+    folding = asyncio.create_task(keep_folding(pool, timing.fold))
     try:
         yield Context(settings, timing, single, reader, keys, hub, slots, temporal, queue)
     finally:
         pruning.cancel()
+        folding.cancel()
         await hub.close()
         await slots.close()
         await pool.dispose()

@@ -23,6 +23,7 @@ class Timing:
     subscribe: float = 30.0
     heartbeat: float = 60.0
     prune: float = 60.0
+    fold: float = 1.0
     key_cache: float = 2.0
     confirm: float = 10.0
     lease: float = 45.0

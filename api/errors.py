@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from overround.ledger.encoding import dumps
+from overround.ledger.reads.page import BadPage
 
 CODES = {401: "invalid_api_key", 404: "not_found", 409: "conflict", 422: "invalid_parameter", 429: "rate_limited"}
 BAD_KEY = "Invalid or missing API key"
@@ -84,6 +85,11 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return problem(request, 422, found)
 
 
+async def _bad_page(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BadPage)
+    return problem(request, 422, [{"loc": ["query", error.parameter], "msg": str(error), "type": "bad_page"}])
+
+
 async def _crash(request: Request, error: Exception) -> Response:
     log.error("request failed", path=request.url.path, error=type(error).__name__)
     return problem(request, 500, "Internal server error")
@@ -94,4 +100,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _refusal)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(BadPage, _bad_page)
     app.add_exception_handler(Exception, _crash)

@@ -16,6 +16,20 @@ VISIBLE = r"^[!-~]+$"
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
+PageNumber = Annotated[
+    int, Query(ge=1, le=1_000_000, description="From 1; what lies after the first 20,000 rows is read with `cursor`.")
+]
+Cursor = Annotated[
+    str | None,
+    Query(
+        pattern=r"^[A-Za-z0-9_=-]+$",
+        max_length=400,
+        description="`nextCursor` of the page before; `page` does not count then. Rows written meanwhile "
+        "neither repeat nor hide others.",
+    ),
+]
+
+
 def _one_of(words: list[str]) -> str:
     choice = "|".join(words)
     return rf"^({choice})(,({choice}))*$"
@@ -56,10 +70,9 @@ PathFixtureId = Annotated[str, Path(pattern=VISIBLE, max_length=200)]
 
 
 def _window(
-    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
-    page_size: Annotated[int, Query(alias="pageSize", ge=1, le=2000)] = 50,
+    page: PageNumber = 1, page_size: Annotated[int, Query(alias="pageSize", ge=1, le=2000)] = 50, cursor: Cursor = None
 ) -> Window:
-    return Window(page, page_size)
+    return Window(page, page_size, cursor)
 
 
 def _order_filters(

@@ -3,7 +3,7 @@
 from api.context import Reader
 from api.exact import ExactJSON
 from api.limits import Caller
-from api.parameters import FromDate, ToDate
+from api.parameters import PositionFilters
 from api.routing import router
 from api.schemas import ProfitAndLoss
 from overround.ledger.reads import pnl as reads
@@ -12,6 +12,6 @@ routes = router("Performance")
 
 
 @routes.get("/pnl", response_model=ProfitAndLoss)
-async def get_pnl(caller: Caller, reader: Reader, from_date: FromDate = None, to_date: ToDate = None) -> ExactJSON:
-    """Profit and loss and turnover of the orders created on these days."""
-    return ExactJSON(await reads.profit_and_loss(reader, caller.client, from_date, to_date))
+async def get_pnl(caller: Caller, reader: Reader, filters: PositionFilters) -> ExactJSON:
+    """Profit and loss and turnover of the orders created on these days, of one fixture or exchange if asked for."""
+    return ExactJSON(await reads.profit_and_loss(reader, caller.client, filters))

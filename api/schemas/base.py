@@ -22,13 +22,14 @@ class Shape(BaseModel):
 
 
 class Page(Shape, Generic[Item]):
-    """A page of a list, newest first; pages count from 1."""
+    """A page of a list, newest first; pages count from 1. ``nextCursor`` leads on from its last row, null at the end."""
 
     items: list[Item]
     page: int
     page_size: int
     total: int
     total_pages: int
+    next_cursor: str | None
 
 
 class Invalid(Shape):

@@ -8,12 +8,15 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.ledger import tables as t
 
 ZERO = Decimal(0)
+AT_RISK = "orders.settlement = 'UNDECIDED' AND (orders.filled > 0 OR orders.remaining > 0)"
+STANDING = "bets.settlement IS NULL AND (bets.placed_stake > 0 OR bets.status IN ('SENT', 'PENDING', 'UNKNOWN'))"
+"""The rows of the indexes ``orders_at_risk`` and ``bets_standing``, written out so that the planner recognises them."""
 
 
 @dataclass(slots=True)
@@ -46,8 +49,14 @@ class MarketRisk:
         self.open[outcome] += cost
 
 
+def accepted() -> ColumnElement[Decimal]:
+    """What a bet surely pays if its outcome happens: until a bet is final ``bets.payout`` is a hope, not a promise."""
+    placed = func.round(t.bets.c.placed_stake * func.coalesce(t.bets.c.placed_price, 0), 10)
+    return case((t.bets.c.status == "FILLED", t.bets.c.payout), else_=placed)
+
+
 async def fixture_risk(connection: AsyncConnection, client: str, fixture_id: str) -> dict[int, MarketRisk]:
-    """Risk per market of the fixture, settled orders and bets left out."""
+    """Risk per market of the fixture, settled orders and bets left out; dead orders are not even looked at."""
     risk: dict[int, MarketRisk] = defaultdict(MarketRisk)
     signed = t.orders.c.filled * case((t.orders.c.action == "sell", -1), else_=1)
     rows = await connection.execute(
@@ -58,7 +67,7 @@ async def fixture_risk(connection: AsyncConnection, client: str, fixture_id: str
             func.sum(signed * t.orders.c.price).label("cost"),
             func.sum(t.orders.c.remaining * t.orders.c.price).label("open"),
         )
-        .where(t.orders.c.client == client, t.orders.c.fixture_id == fixture_id, t.orders.c.settlement == "UNDECIDED")
+        .where(t.orders.c.client == client, t.orders.c.fixture_id == fixture_id, literal_column(AT_RISK))
         .group_by(t.orders.c.market_id, t.orders.c.outcome_id)
     )
     for row in rows:
@@ -68,15 +77,10 @@ async def fixture_risk(connection: AsyncConnection, client: str, fixture_id: str
         select(
             t.bets.c.market_id,
             t.bets.c.outcome_id,
-            func.sum(t.bets.c.payout).label("payout"),
+            func.sum(accepted()).label("payout"),
             func.sum(t.bets.c.placed_stake).label("stake"),
         )
-        .where(
-            t.bets.c.client == client,
-            t.bets.c.fixture_id == fixture_id,
-            t.bets.c.settlement.is_(None),
-            t.bets.c.placed_stake > 0,
-        )
+        .where(t.bets.c.client == client, t.bets.c.fixture_id == fixture_id, literal_column(STANDING))
         .group_by(t.bets.c.market_id, t.bets.c.outcome_id)
     )
     for bet in bets:

@@ -311,7 +311,12 @@ bets = Table(
         "bets_by_kind", "client", "of_exchange", "bookmaker", "status", "bet_id", postgresql_include=["of_day"]
     ),
     Index("bets_by_order_id", "of_order", "bet_id"),
-    Index("bets_standing", "client", "fixture_id", postgresql_where=text("settlement IS NULL AND placed_stake > 0")),
+    Index(
+        "bets_standing",
+        "client",
+        "fixture_id",
+        postgresql_where=text("settlement IS NULL AND (placed_stake > 0 OR status IN ('SENT', 'PENDING', 'UNKNOWN'))"),
+    ),
     Index("bets_by_order", "client_order_id"),
 )
 

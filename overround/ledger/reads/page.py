@@ -1,6 +1,13 @@
-"""Filters and pages shared by every list (mm-api sheet, sections 1 and 5.2)."""
+"""Filters and pages shared by every list (mm-api sheet, sections 1 and 5.2).
 
-from collections.abc import Callable
+A page is reached by its number or by the cursor of the page before. A cursor names the last row that was shown, by a
+key that never changes: rows written meanwhile neither repeat nor hide others.
+"""
+
+import binascii
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -9,6 +16,17 @@ from sqlalchemy import Column, ColumnElement, RowMapping, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Item = dict[str, Any]
+Build = Callable[[RowMapping], Item]
+DEEPEST = 20_000
+"""Rows that may lie before a page reached by its number: each of them must be walked over."""
+
+
+class BadPage(ValueError):
+    """A page that cannot be given; ``parameter`` is the one to blame, the message is for the caller."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,32 +41,102 @@ class Filters:
     from_date: date | None = None
     to_date: date | None = None
 
+    @property
+    def dated(self) -> bool:
+        return self.from_date is not None or self.to_date is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which page: ``number`` counts from 1."""
+    """Which page: ``number`` counts from 1 and does not count when there is a ``cursor``."""
 
     number: int = 1
     size: int = 50
+    cursor: str | None = None
+
+    @property
+    def offset(self) -> int:
+        return 0 if self.cursor is not None else (self.number - 1) * self.size
+
+    def after(self, name: str, *kinds: type) -> tuple[Any, ...] | None:
+        """The key behind the cursor of the list ``name``, parts of these kinds; raises ``BadPage`` for any other."""
+        if self.cursor is None:
+            return None
+        try:
+            found, *key = json.loads(urlsafe_b64decode(self.cursor.encode("ascii")))
+            parts = tuple(_part(kind, part) for kind, part in zip(kinds, key, strict=True))
+        except (ValueError, TypeError, binascii.Error) as error:
+            raise BadPage("cursor", "not a cursor of this list: pass on nextCursor as it came") from error
+        if found != name:
+            raise BadPage("cursor", "not a cursor of this list: pass on nextCursor as it came")
+        return parts
+
+    def beyond(self, total: int) -> bool:
+        """Whether nothing of ``total`` rows is left for this page; raises ``BadPage`` where it lies too deep."""
+        if self.offset < total and self.offset > DEEPEST:
+            message = f"rows after the first {DEEPEST} are read with cursor: pass on nextCursor of the page before"
+            raise BadPage("page", message)
+        return self.offset >= total
+
+
+def _part(kind: type, part: Any) -> Any:
+    if kind is datetime:
+        moment = datetime.fromisoformat(part)
+        if moment.tzinfo is None:
+            raise ValueError("without an offset")
+        return moment
+    if type(part) is not kind or (kind is int and not 0 <= part < 2**63) or (kind is str and "\x00" in part):
+        raise TypeError(kind.__name__)
+    return part
+
+
+def cursor(name: str, *key: Any) -> str:
+    """What ``Window.after`` reads."""
+    parts = [part.isoformat() if isinstance(part, datetime) else part for part in key]
+    return urlsafe_b64encode(json.dumps([name, *parts], separators=(",", ":")).encode()).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list and how much there is in all."""
+    """One page of a list, how much there is in all, and where to go on; None at the end."""
 
     items: list[Item]
     window: Window
     total: int
+    next_cursor: str | None = None
 
     def body(self) -> Item:
-        """The pagination envelope (mm-api sheet, section 5.2)."""
+        """The pagination envelope (mm-api sheet, section 5.2) with ``nextCursor``."""
         return {
             "items": self.items,
             "page": self.window.number,
             "pageSize": self.window.size,
             "total": self.total,
             "totalPages": -(-self.total // self.window.size),
+            "nextCursor": self.next_cursor,
         }
+
+
+def page_of(
+    rows: Sequence[RowMapping], window: Window, total: int, build: Build, mark: Callable[[RowMapping], str]
+) -> Page:
+    """A page from up to one row more than it holds; ``mark`` makes the cursor of a row."""
+    shown = rows[: window.size]
+    following = mark(shown[-1]) if len(rows) > window.size else None
+    return Page([build(row) for row in shown], window, total, following)
+
+
+async def fetch_page(
+    connection: AsyncConnection, query: Select[Any], order: tuple[ColumnElement[Any], ...], window: Window, build: Build
+) -> Page:
+    """One page of a short list, counted row by row and without a cursor; ``build`` makes the API object of a row."""
+    if window.cursor is not None:
+        raise BadPage("cursor", "this list is short and has pages only")
+    total = (await connection.execute(select(func.count()).select_from(query.subquery()))).scalar_one()
+    if window.beyond(total):
+        return Page([], window, total)
+    rows = await connection.execute(query.order_by(*order).limit(window.size).offset(window.offset))
+    return Page([build(row) for row in rows.mappings()], window, total)
 
 
 def within(column: Column[Any], from_date: date | None, to_date: date | None) -> list[ColumnElement[bool]]:
@@ -61,17 +149,11 @@ def within(column: Column[Any], from_date: date | None, to_date: date | None) ->
     return conditions
 
 
-async def fetch_page(
-    connection: AsyncConnection,
-    query: Select[Any],
-    order: tuple[ColumnElement[Any], ...],
-    window: Window,
-    build: Callable[[RowMapping], Item],
-) -> Page:
-    """One page of ``query`` in ``order``, each row turned into its API object by ``build``."""
-    total = (await connection.execute(select(func.count()).select_from(query.subquery()))).scalar_one()
-    offset = (window.number - 1) * window.size
-    if offset >= total:
-        return Page([], window, total)
-    rows = await connection.execute(query.order_by(*order).limit(window.size).offset(offset))
-    return Page([build(row) for row in rows.mappings()], window, total)
+def on_days(column: Column[Any], filters: Filters) -> list[ColumnElement[bool]]:
+    """A ``date`` column within the filters' days."""
+    conditions: list[ColumnElement[bool]] = []
+    if filters.from_date is not None:
+        conditions.append(column >= filters.from_date)
+    if filters.to_date is not None:
+        conditions.append(column <= filters.to_date)
+    return conditions

@@ -1,48 +1,42 @@
 """Profit and loss and turnover of one client (mm-api sheet, sections 5.9 and 8.4)."""
 
-from datetime import date
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from overround.ledger.reads.orders import conditions
-from overround.ledger.reads.page import Filters, Item
-from overround.ledger.reads.positions import filled_by_order, open_value, profit_by_order
-from overround.ledger.tables import orders
+from overround.ledger.reads.open_lines import open_lines, total_unrealised
+from overround.ledger.reads.page import Filters, Item, on_days
+from overround.ledger.rollups import PROFIT_SUMS, RESULTS, position_days, position_deltas, profit_days
 
 
-async def profit_and_loss(
-    connection: AsyncConnection, client: str, from_date: date | None, to_date: date | None
-) -> Item:
+def _sums(client: str, filters: Filters) -> Select[Any]:
+    """Everything that only adds up, over the orders created on the filters' days."""
+    parts = []
+    for table in (profit_days if filters.fixture_id is None else position_days, position_deltas):
+        kept = [table.c.client == client, *on_days(table.c.day, filters)]
+        if filters.fixture_id is not None:
+            kept.append(table.c.fixture_id == filters.fixture_id)
+        if filters.exchange is not None:
+            kept.append(table.c.exchange == filters.exchange)
+        parts.append(select(*(table.c[name] for name in PROFIT_SUMS)).where(*kept))
+    both = union_all(*parts).subquery("both")
+    return select(*(func.coalesce(func.sum(both.c[name]), 0).label(name) for name in PROFIT_SUMS))
+
+
+async def profit_and_loss(connection: AsyncConnection, client: str, filters: Filters) -> Item:
     """Realised from results, unrealised from open positions; ``turnover`` and stakes are matched contracts."""
-    trades, profits = filled_by_order(client), profit_by_order(client)
-    settled = orders.c.settlement != "UNDECIDED"
-    query = (
-        select(
-            func.coalesce(func.sum(profits.c.profit), 0).label("realised"),
-            func.coalesce(func.sum(orders.c.filled), 0).label("matched"),
-            func.coalesce(func.sum(trades.c.fee), 0).label("fees"),
-            func.count().filter(orders.c.filled > 0, settled).label("settled"),
-            func.count().filter(orders.c.filled > 0, ~settled).label("unsettled"),
-        )
-        .select_from(
-            orders.outerjoin(trades, trades.c.client_order_id == orders.c.client_order_id).outerjoin(
-                profits, profits.c.client_order_id == orders.c.client_order_id
-            )
-        )
-        .where(*conditions(client, Filters(from_date=from_date, to_date=to_date)))
-    )
-    row = (await connection.execute(query)).one()
-    unrealised = await open_value(connection, client, from_date, to_date)
+    row = (await connection.execute(_sums(client, filters))).mappings().one()
+    unrealised = total_unrealised((await open_lines(connection, client, filters)).values())
     return {
-        "pnl": row.realised + unrealised,
-        "realizedPnl": row.realised,
+        "pnl": row["realised"] + unrealised,
+        "realizedPnl": row["realised"],
         "unrealizedPnl": unrealised,
-        "totalMatchedStake": row.matched,
-        "turnover": row.matched,
-        "fees": row.fees,
-        "settledCount": row.settled,
-        "unsettledCount": row.unsettled,
-        "fromDate": from_date,
-        "toDate": to_date,
+        "totalMatchedStake": row["matched"],
+        "turnover": row["matched"],
+        "fees": row["fees"],
+        "settledCount": sum(int(row[name]) for name in RESULTS if name != "undecided"),
+        "unsettledCount": int(row["undecided"]),
+        "fromDate": filters.from_date,
+        "toDate": filters.to_date,
     }

@@ -1,195 +1,123 @@
 """Positions: what a client holds per fixture, outcome and exchange, how much of it is hedged, and what it may lose.
 
-Formulas: mm-api sheet, section 8.4; pricing sheet, sections 4.4 and 5.2. Amounts are in account currency; a contract
-pays 1 when the outcome does *not* happen.
+What is over comes from the counters, what is open from the open rows themselves (``open_lines``).
 """
 
-from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, Text, and_, case, cast, func, or_, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import ColumnElement, Select, Subquery, Table, func, literal, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.ledger.events import Row
-from overround.ledger.exposure import MarketRisk
-from overround.ledger.reads.orders import OPEN_STATUSES, conditions
-from overround.ledger.reads.page import Filters, Item, Page, Window, fetch_page
-from overround.ledger.tables import bets, fills, hedges, orders, settlements
+from overround.ledger.reads.open_lines import Line, OpenLine, open_lines, shown
+from overround.ledger.reads.page import Build, Filters, Item, Page, Window, cursor, on_days, page_of
+from overround.ledger.rollups import LINE, LINE_SUMS, RESULTS, position_days, position_deltas, positions
 
-ZERO = Decimal(0)
-DISPLAY = Decimal("0.00000001")
-
-
-def filled_by_order(client: str) -> Subquery:
-    """Size, cost and fee of every order's good trades."""
-    return (
-        select(
-            fills.c.client_order_id,
-            func.sum(fills.c.size).label("size"),
-            func.sum(fills.c.size * fills.c.price).label("cost"),
-            func.sum(fills.c.fee).label("fee"),
-        )
-        .join(orders, orders.c.client_order_id == fills.c.client_order_id)
-        .where(orders.c.client == client, ~fills.c.failed)
-        .group_by(fills.c.client_order_id)
-        .subquery("trades")
-    )
+KEY = LINE[1:]
+WORDS = {name: name.upper() for name in RESULTS}
 
 
-def backed_by_order(client: str) -> Subquery:
-    """Stake and payout of every order's unsettled bets, as far as accepted: ``bets.payout`` is a hope until a bet is
-    final. ``against`` is the payout on other outcomes, which takes back what was hedged too much."""
-    accepted = case(
-        (bets.c.status == "FILLED", bets.c.payout),
-        else_=func.round(bets.c.placed_stake * func.coalesce(bets.c.placed_price, 0), 10),
-    )
-    same = bets.c.outcome_id == orders.c.outcome_id
-    return (
-        select(
-            bets.c.client_order_id,
-            func.sum(bets.c.placed_stake).label("stake"),
-            func.coalesce(func.sum(accepted).filter(same), 0).label("payout"),
-            func.coalesce(func.sum(accepted).filter(~same), 0).label("against"),
-        )
-        .join(orders, orders.c.client_order_id == bets.c.client_order_id)
-        .where(bets.c.client == client, bets.c.settlement.is_(None))
-        .group_by(bets.c.client_order_id)
-        .subquery("backed")
-    )
+def _conditions(table: Table, client: str, filters: Filters) -> list[ColumnElement[bool]]:
+    kept: list[ColumnElement[bool]] = [table.c.client == client]
+    if "day" in table.c:
+        kept += on_days(table.c.day, filters)
+    if filters.fixture_id is not None:
+        kept.append(table.c.fixture_id == filters.fixture_id)
+    if filters.exchange is not None:
+        kept.append(table.c.exchange == filters.exchange)
+    return kept
 
 
-def profit_by_order(client: str) -> Subquery:
-    """Realised profit of every order together with its bets: the newest revision of each result."""
-    newest = (
-        select(settlements.c.subject, settlements.c.subject_id, settlements.c.profit)
-        .where(settlements.c.client == client)
-        .ext(distinct_on(settlements.c.subject, settlements.c.subject_id))
-        .order_by(settlements.c.subject, settlements.c.subject_id, settlements.c.revision.desc())
-        .subquery("newest")
-    )
-    same_bet = and_(newest.c.subject == "bet", cast(bets.c.request_id, Text) == newest.c.subject_id)
-    owner = case((newest.c.subject == "order", newest.c.subject_id), else_=bets.c.client_order_id)
-    return (
-        select(owner.label("client_order_id"), func.sum(newest.c.profit).label("profit"))
-        .select_from(newest.outerjoin(bets, same_bet))
-        .group_by(owner)
-        .subquery("profits")
-    )
+def summed(client: str, filters: Filters, *columns: str, only: Sequence[Line] | None = None) -> Subquery:
+    """Counted and not yet counted changes of the client's lines together; ``fresh`` is 1 for the latter."""
+    parts = []
+    for fresh, table in enumerate((position_days if filters.dated else positions, position_deltas)):
+        kept = _conditions(table, client, filters)
+        if only is not None:
+            kept.append(tuple_(*(table.c[name] for name in KEY)).in_(only))
+        chosen = [table.c[name] for name in (*KEY, "opened", *columns)]
+        parts.append(select(*chosen, literal(fresh).label("fresh")).where(*kept))
+    return union_all(*parts).subquery("changes")
 
 
-def _over(column: Any, *only: ColumnElement[bool]) -> ColumnElement[Any]:
-    """The sum of ``column`` over the group's orders that pass ``only``, 0 when there are none."""
-    return func.coalesce(func.sum(column).filter(*only) if only else func.sum(column), 0)
+def _opened(changes: Subquery) -> ColumnElement[int]:
+    """The line's place in the list: as counted once, or else as it will be."""
+    return func.coalesce(func.min(changes.c.opened).filter(changes.c.fresh == 0), func.min(changes.c.opened))
 
 
-def positions_query(client: str, filters: Filters) -> Select[Any]:
-    """One row per fixture, market, outcome and exchange in which anything was filled; newest first by ``newest``."""
-    trades, backed, profits = filled_by_order(client), backed_by_order(client), profit_by_order(client)
-    bought = orders.c.action == "buy"
-    live = orders.c.settlement == "UNDECIDED"
-    sign = case((bought, 1), else_=-1)
-    cost = func.coalesce(trades.c.cost, 0) + (orders.c.filled - func.coalesce(trades.c.size, 0)) * orders.c.price
-    resting = (orders.c.size - orders.c.filled) * orders.c.price
-    return (
-        select(
-            orders.c.fixture_id,
-            orders.c.market_id,
-            orders.c.outcome_id,
-            orders.c.exchange,
-            func.count().filter(orders.c.filled > 0).label("orders"),
-            _over(orders.c.filled, bought).label("bought"),
-            _over(cost, bought).label("bought_cost"),
-            _over(orders.c.filled / orders.c.odds, bought, live).label("implied"),
-            _over(orders.c.filled, bought, live).label("marked"),
-            _over(orders.c.filled * sign, live).label("contracts"),
-            _over(cost * sign, live).label("cost"),
-            _over(trades.c.fee, live).label("fees"),
-            _over(backed.c.stake).label("stake"),
-            _over(backed.c.payout).label("payout"),
-            _over(backed.c.against).label("against"),
-            _over(hedges.c.residual, live).label("residual"),
-            _over(resting, bought, orders.c.status.in_(OPEN_STATUSES)).label("resting"),
-            _over(profits.c.profit).label("realised"),
-            func.min(orders.c.settlement).label("first_settlement"),
-            func.bool_or(live).label("live"),
-            func.max(orders.c.order_id).label("newest"),
-            func.max(orders.c.updated_at).label("updated_at"),
-        )
-        .select_from(
-            orders.outerjoin(trades, trades.c.client_order_id == orders.c.client_order_id)
-            .outerjoin(backed, backed.c.client_order_id == orders.c.client_order_id)
-            .outerjoin(profits, profits.c.client_order_id == orders.c.client_order_id)
-            .outerjoin(hedges, hedges.c.client_order_id == orders.c.client_order_id)
-        )
-        .where(*conditions(client, filters), or_(orders.c.filled > 0, orders.c.status.in_(OPEN_STATUSES)))
-        .group_by(orders.c.fixture_id, orders.c.market_id, orders.c.outcome_id, orders.c.exchange)
-        .having(func.sum(orders.c.filled) > 0)
-    )
+def held_lines(client: str, filters: Filters) -> Select[Any]:
+    """Key and ``opened`` of every line that was ever filled."""
+    changes = summed(client, filters, "matched")
+    key = [changes.c[name] for name in KEY]
+    return select(*key, _opened(changes).label("opened")).group_by(*key).having(func.sum(changes.c.matched) > 0)
 
 
-def unrealised(row: Row) -> Decimal:
-    """Locked profit of what is hedged plus the rest marked at the odds it was priced from.
-
-    A pair of contract and payout is worth 1 whatever happens, so a fully hedged line does not depend on the mark. A bet
-    on another outcome is marked as if it paid whenever this one does not happen, which is exact in two-way markets.
-    """
-    unless = row["contracts"] + row["against"]
-    pairs = min(unless, row["payout"])
-    naked, over = unless - pairs, row["payout"] - pairs
-    happens = row["implied"] / row["marked"] if row["marked"] else ZERO
-    value = pairs + naked * (1 - happens) + over * happens
-    return _shown(value - row["cost"] - row["fees"] - row["stake"])
+def _sums(client: str, filters: Filters, only: Sequence[Line]) -> Select[Any]:
+    changes = summed(client, filters, *LINE_SUMS, "updated_at", only=only)
+    key = [changes.c[name] for name in KEY]
+    sums = [func.sum(changes.c[name]).label(name) for name in LINE_SUMS]
+    updated = func.max(changes.c.updated_at).label("updated_at")
+    return select(*key, _opened(changes).label("opened"), updated, *sums).group_by(*key)
 
 
-def exposure(row: Row) -> Decimal:
-    """The most this line can lose: its worst outcome with every resting order filled; bets in flight do not count."""
-    risk = MarketRisk()
-    risk.bought(0, row["contracts"], row["cost"] + row["fees"])
-    risk.backed(0, row["payout"], row["stake"])
-    risk.backed(1, row["against"], ZERO)
-    risk.rests(0, row["resting"])
-    return risk.loss()
+async def list_positions(connection: AsyncConnection, client: str, filters: Filters, window: Window) -> Page:
+    """The lines that were last opened first."""
+    after = window.after("positions", int)
+    lines = held_lines(client, filters).cte("lines")
+    total = (await connection.execute(select(func.count()).select_from(lines))).scalar_one()
+    if window.beyond(total):
+        return Page([], window, total)
+    query = select(lines).order_by(lines.c.opened.desc()).limit(window.size + 1).offset(window.offset)
+    if after is not None:
+        query = query.where(lines.c.opened < after[0])
+    rows = (await connection.execute(query)).mappings().all()
+    build = await _builder(connection, client, filters, [_line_of(row) for row in rows[: window.size]])
+    return page_of(rows, window, total, build, lambda row: cursor("positions", row["opened"]))
 
 
-def _shown(value: Decimal) -> Decimal:
-    return value.quantize(DISPLAY, ROUND_HALF_EVEN)
+async def _builder(connection: AsyncConnection, client: str, filters: Filters, lines: Sequence[Line]) -> Build:
+    """What makes the position of a row of ``held_lines``, one of ``lines``."""
+    if not lines:
+        return dict
+    sums = {_line_of(row): row for row in (await connection.execute(_sums(client, filters, lines))).mappings()}
+    live = await open_lines(connection, client, filters, sorted({line[0] for line in lines}))
+    return lambda row: position_payload(sums[_line_of(row)], live.get(_line_of(row)))
 
 
-def position_payload(row: Row) -> Item:
+def _line_of(row: Row) -> Line:
+    return row["fixture_id"], row["market_id"], row["outcome_id"], row["exchange"]
+
+
+def position_payload(row: Row, live: OpenLine | None) -> Item:
     """The position object; ``hedgedPayout`` and ``residual`` in contracts, everything else in currency."""
+    now = live or OpenLine()
+    times = [at for at in (row["updated_at"], now.updated_at) if at is not None]
     return {
         "fixtureId": row["fixture_id"],
         "marketId": row["market_id"],
         "outcomeId": row["outcome_id"],
         "exchange": row["exchange"],
-        "orderCount": row["orders"],
+        "orderCount": int(row["orders"]),
         "matchedStake": row["bought"],
-        "contracts": row["contracts"],
-        "averagePrice": _shown(row["bought_cost"] / row["bought"]) if row["bought"] else None,
-        "cost": row["cost"],
-        "fees": row["fees"],
-        "hedgedPayout": row["payout"] - row["against"],
-        "hedgeStake": row["stake"],
-        "residual": row["residual"],
-        "openStake": row["resting"],
-        "worstCaseExposure": exposure(row),
+        "contracts": now.contracts,
+        "averagePrice": shown(row["bought_cost"] / row["bought"]) if row["bought"] else None,
+        "cost": now.cost,
+        "fees": now.fees,
+        "hedgedPayout": now.payout - now.against,
+        "hedgeStake": now.stake,
+        "residual": now.residual,
+        "openStake": now.resting,
+        "worstCaseExposure": now.worst_case(),
         "realizedPnl": row["realised"],
-        "unrealizedPnl": unrealised(row),
-        "settlementStatus": "UNDECIDED" if row["live"] else row["first_settlement"],
-        "updatedAt": row["updated_at"],
+        "unrealizedPnl": now.unrealised(),
+        "settlementStatus": _settlement(row, now),
+        "updatedAt": max(times),
     }
 
 
-async def list_positions(connection: AsyncConnection, client: str, filters: Filters, window: Window) -> Page:
-    query = positions_query(client, filters)
-    newest = query.selected_columns["newest"].desc()
-    return await fetch_page(connection, query, (newest,), window, position_payload)
-
-
-async def open_value(connection: AsyncConnection, client: str, from_date: date | None, to_date: date | None) -> Decimal:
-    """Unrealised profit over all positions of orders created on these days."""
-    lines = positions_query(client, Filters(from_date=from_date, to_date=to_date)).subquery()
-    rows = await connection.execute(select(lines).where(or_(lines.c.live, lines.c.payout > 0)))
-    return sum((unrealised(row) for row in rows.mappings()), ZERO)
+def _settlement(row: Row, live: OpenLine) -> str:
+    """Undecided while anything is; a line's orders settle alike, or else the first word by name is shown."""
+    if live.live or row["undecided"]:
+        return WORDS["undecided"]
+    return min((word for name, word in WORDS.items() if row[name] > 0), default=WORDS["undecided"])

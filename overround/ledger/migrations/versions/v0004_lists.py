@@ -10,7 +10,7 @@ depends_on = None
 
 OPEN = "status IN ('PENDING_PLACEMENT', 'PLACED', 'PARTIAL')"
 AT_RISK = "settlement = 'UNDECIDED' AND (filled > 0 OR remaining > 0)"
-STANDING = "settlement IS NULL AND placed_stake > 0"
+STANDING = "settlement IS NULL AND (placed_stake > 0 OR status IN ('SENT', 'PENDING', 'UNKNOWN'))"
 ORDER_KEY = ("client", "day", "exchange", "status")
 BET_KEY = ("client", "day", "exchange", "bookmaker", "status")
 LINE = ("client", "fixture_id", "market_id", "outcome_id", "exchange")
