@@ -1,9 +1,11 @@
 """One open session per venue account, shared by every activity of a process."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from overround.bookmakers import open_bookmaker
@@ -12,6 +14,7 @@ from overround.exchanges import open_exchange
 from overround.exchanges.base import Exchange
 from overround.ledger.accounts import bookmaker_account, exchange_account
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T", Exchange, Bookmaker)
 
 
@@ -23,7 +26,7 @@ class Sessions:
         self._secret_key = secret_key
         self._exchanges: dict[str, Exchange] = {}
         self._bookmakers: dict[str, Bookmaker] = {}
-        self._lock = asyncio.Lock()
+        self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def exchange(self, account_id: str) -> Exchange:
         """The open session of an exchange account."""
@@ -34,14 +37,19 @@ class Sessions:
         return await self._session(self._bookmakers, account_id, self._open_bookmaker)
 
     async def close(self) -> None:
-        for exchange in self._exchanges.values():
-            await exchange.__aexit__(None, None, None)
-        for bookmaker in self._bookmakers.values():
-            await bookmaker.__aexit__(None, None, None)
+        """Close every session, whatever one of them does."""
+        sessions: list[tuple[str, Exchange | Bookmaker]] = [*self._exchanges.items(), *self._bookmakers.items()]
+        self._exchanges, self._bookmakers = {}, {}
+        for account_id, session in sessions:
+            try:
+                await session.__aexit__(None, None, None)
+            except Exception as error:
+                log.warning("a session did not close", account=account_id, error=repr(error))
 
     async def _session(self, sessions: dict[str, T], account_id: str, opener: Callable[[str], Awaitable[T]]) -> T:
+        """One that is slow to open makes only those wait who ask for it."""
         if account_id not in sessions:
-            async with self._lock:
+            async with self._opening[account_id]:
                 if account_id not in sessions:
                     sessions[account_id] = await opener(account_id)
         return sessions[account_id]
