@@ -89,7 +89,8 @@ class FillStreamer:
                 await self.signals.updates(self.trader.account_id, updates)
             except Exception as error:
                 log.warning("updates could not be told", account=self.trader.account_id, error=str(error))
-                self._sweep_now.set()
+                self._updates = {update.venue_order_id: update for update in updates} | self._updates
+                self._updated.set()
 
     async def _fill(self, trade: VenueFill) -> None:
         facts = await self.signals.facts(self.trader.account_id, trade.venue_order_id, trade.client_order_id)
@@ -102,20 +103,32 @@ class FillStreamer:
     async def _sweep(self, exchange: Exchange) -> None:
         """Read trades again every few seconds, and at once after a gap."""
         while True:
+            self._sweep_now.clear()  # a gap that opens from now on is swept again
+            started = int(time.time() * 1000)
             try:
-                started = int(time.time() * 1000)
-                for trade in await exchange.fills(self._since - OVERLAP_MS):
-                    await self._fill(trade)
-                self._since = started
+                trades = await exchange.fills(self._since - OVERLAP_MS)
+                if await self._tell_trades(await self.signals.untold(self.trader.account_id, trades)):
+                    self._since = started
             except VenueError as error:
                 await self._note("unreachable", error.message)
             except Exception as error:
                 log.warning("sweep failed", account=self.trader.account_id, error=str(error))
-            self._sweep_now.clear()
             try:
                 await asyncio.wait_for(self._sweep_now.wait(), SWEEP_SECONDS)
             except TimeoutError:
                 continue
+
+    async def _tell_trades(self, trades: list[VenueFill]) -> bool:
+        """Whether every trade was told: one that cannot be keeps no other waiting, and is read again."""
+        every = True
+        for trade in trades:
+            try:
+                await self._fill(trade)
+            except Exception as error:
+                every = False
+                name = trade.fill.fill_id
+                log.warning("a trade could not be told", account=self.trader.account_id, trade=name, error=str(error))
+        return every
 
     async def _keep_alive(self, exchange: Exchange, period: float) -> None:
         """Feed the venue's dead-man switch; when we stop, it cancels everything."""
@@ -127,5 +140,9 @@ class FillStreamer:
             await asyncio.sleep(period)
 
     async def _note(self, status: str, reason: str) -> None:
-        async with self.database.begin() as connection:
-            await note_exchange(connection, self.trader.account_id, status, reason=reason)
+        """Show the account's health; a ledger that is away ends nothing."""
+        try:
+            async with self.database.begin() as connection:
+                await note_exchange(connection, self.trader.account_id, status, reason=reason)
+        except Exception as error:
+            log.warning("not noted", account=self.trader.account_id, status=status, reason=reason, error=str(error))
