@@ -40,7 +40,7 @@ MISSED = text(
     f"FROM {BOTH} ORDER BY event_id LIMIT :most"
 )
 """One index scan for the client's own events and one for everybody's."""
-COUNT = text(f"SELECT count(*) FROM (SELECT FROM {BOTH} LIMIT :most) AS some")
+COUNT = text(f"SELECT count(*) FROM (SELECT FROM {BOTH} LIMIT :most) AS counted")
 MAY_PRUNE = text("SELECT pg_try_advisory_xact_lock(:lock)")
 LOCK = 0x6F76_7072_756E_6501
 DELETE = text(
