@@ -12,6 +12,8 @@ from fastapi_offline import FastAPIOffline
 from api import (
     accounts,
     bets,
+    cancels,
+    config,
     errors,
     exposure,
     fixtures,
@@ -33,13 +35,29 @@ from api.dashboard import page as dashboard
 from api.errors import Refusal
 from api.folding import keep_folding
 from api.middleware import Envelope
+from api.operator import PARTS as OPERATOR
 from api.pruning import keep_pruning
 from api.subscribe import subscribe
 from overround.ledger.db import connect
 from overround.settings import Settings
 from workflows.names import TRADING
 
-PARTS = (me, trading, health, orders, workflows, bets, fixtures, positions, exposure, accounts, pnl, series)
+PARTS = (
+    me,
+    trading,
+    config,
+    health,
+    orders,
+    cancels,
+    workflows,
+    bets,
+    fixtures,
+    positions,
+    exposure,
+    accounts,
+    pnl,
+    series,
+)
 DESCRIPTION = """
 Send your key in `X-API-Key`. Lists come newest first in pages; dates are inclusive UTC days of the order's creation;
 `fixture_id`, `from_date`, `to_date` and `page_size` are understood beside the camelCase spellings. Numbers are exact:
@@ -101,7 +119,7 @@ def create_app(settings: Settings, timing: Timing | None = None, queue: str = TR
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
     )
-    for part in PARTS:
+    for part in (*PARTS, *OPERATOR):
         app.include_router(part.routes)
     app.add_api_websocket_route("/ws/subscribe", subscribe)
     app.add_api_route("/ws/subscribe", _plain_http, methods=METHODS, include_in_schema=False)

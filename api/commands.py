@@ -12,7 +12,7 @@ from temporalio.service import RPCError
 
 from api.context import Context
 from api.errors import Refusal
-from overround.domain.control import ControlRequest, ControlStart, GateResult
+from overround.domain.control import CancelOrders, ControlRequest, ControlStart, GateResult
 from overround.domain.ids import control_workflow
 from overround.ledger.gates import GLOBAL
 from overround.settings import Settings
@@ -43,6 +43,11 @@ async def command(context: Context, scope: str, request: ControlRequest, update_
     The same ``update_id`` is the same command: it is carried out once and answered alike.
     """
     return await update(context, scope, "command", request, GateResult, update_id)
+
+
+async def cancel(context: Context, client: str, request: CancelOrders, update_id: str = "") -> list[int]:
+    """Have orders cancelled; their ids once every owner was told. The same ``update_id`` answers the same ids."""
+    return await update(context, client, "cancel", request, list[int], update_id)
 
 
 async def update(context: Context, scope: str, name: str, argument: Any, result: type[T], update_id: str = "") -> T:

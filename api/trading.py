@@ -10,6 +10,7 @@ from api.errors import absent
 from api.exact import ExactJSON
 from api.limits import Caller
 from api.once import Attempt, OnceOnly
+from api.operator.routing import ExactRoute
 from api.routing import ABSENT, COMMANDS, router
 from api.schemas import Control, TradingAnswer, TradingStatus
 from overround.domain.control import Command, ControlRequest
@@ -18,6 +19,7 @@ from overround.ledger.reads import trading as reads
 from overround.ledger.reads.page import Item
 
 routes = router("Trading Controls")
+routes.route_class = ExactRoute
 Why = Annotated[Control | None, Body()]
 
 

@@ -143,7 +143,7 @@ class OddsStreamer:
         fixture = self.feed.state.fixture(key.fixture_id)
         line = self.lines.get((trader.account_id, key))
         over = fixture is None or fixture.over
-        config = self.configs.of(trader.client, _tournament(fixture, line), key.market_id)
+        config = self.configs.traded(trader.client, _tournament(fixture, line), key.market_id)
         book = self._aged(
             self.feed.state.book(key.fixture_id, key.market_id, trader.bookmaker, self.feed.now_ms()), config
         )

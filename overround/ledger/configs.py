@@ -90,7 +90,8 @@ async def find(
         .order_by(t.trading_configs.c.config_version.desc())
         .limit(1)
     )
-    return (await connection.execute(query)).mappings().one_or_none()
+    row: RowMapping | None = (await connection.execute(query)).mappings().one_or_none()
+    return row
 
 
 async def save(

@@ -23,6 +23,7 @@ from tests.support.serve import serve
 
 if TYPE_CHECKING:
     from console.embedded.postgres import Postgres
+    from tests.api.commanding import Engine, Sender
 
 PEPPER = SecretStr("pepper-of-the-tests")
 QUICK = Timing(subscribe=30.0, heartbeat=60.0, key_cache=0.0)
@@ -113,3 +114,23 @@ async def api(process: Api) -> Api:
         tables = ", ".join(table.name for table in metadata.sorted_tables)
         await connection.exec_driver_sql(f"TRUNCATE {tables}")
     return Api(process.url, process.http, process.engine, await _seed(process.engine))
+
+
+@pytest.fixture(scope="session")
+async def commanded_url(shared_url: str, process: Api) -> AsyncIterator[tuple[str, "Engine"]]:
+    """One process for all tests of commands, and the engine that carries them out."""
+    from tests.api.commanding import Engine, commanded
+
+    engine = Engine(process.engine)
+    async with commanded(shared_url, engine) as url:
+        yield url, engine
+
+
+@pytest.fixture
+async def sender(api: Api, commanded_url: tuple[str, "Engine"]) -> "Sender":
+    """Clients whose commands are carried out."""
+    from tests.api.commanding import Sender
+
+    url, engine = commanded_url
+    engine.reset()
+    return Sender(api, url, engine)
