@@ -122,7 +122,7 @@ class SettlementActivities:
             bookmaker = await self._sessions.bookmaker(account_id)
             requests = {part.part_id: part.request_id for part in mine}
             for said in await bookmaker.settlements(list(requests)):
-                if said.status is not None:
+                if said.status is not None and said.bet_id in requests:
                     words[(requests[said.bet_id], said.bet_id)] = said.status
         async with self._database.begin() as connection:
             await ledger.note_parts(connection, words)
