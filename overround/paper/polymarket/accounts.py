@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 
+from overround.paper.polymarket.answers import Denied
 from overround.paper.polymarket.identity import auth_signer, request_mac
 from overround.paper.store import Store
 
 CLOCK_SKEW_SECONDS = 60
+LONGEST_STAMP = 12
+"""Digits of a time in seconds."""
 STORED_AS = "polymarket-key"
 
 
@@ -40,17 +42,6 @@ class ApiKey:
     secret: str = field(repr=False)
     passphrase: str = field(repr=False)
     address: str = ""
-
-
-class Denied(Exception):
-    """A request without valid credentials."""
-
-    def __init__(self, text: str, status: int = 401) -> None:
-        super().__init__(text)
-        self.text, self.status = text, status
-
-    def response(self) -> JSONResponse:
-        return JSONResponse({"error": self.text}, self.status)
 
 
 def _draw(address: str, nonce: int, what: str) -> bytes:
@@ -95,15 +86,18 @@ class Accounts:
             address, signature = headers["POLY_ADDRESS"], headers["POLY_SIGNATURE"]
             stamp, nonce = headers["POLY_TIMESTAMP"], int(headers.get("POLY_NONCE", "0"))
             signer = auth_signer(address, signature, stamp, nonce)
-            late = abs(self._now() - int(stamp)) > CLOCK_SKEW_SECONDS
-        except (KeyError, ValueError) as error:
+        except Exception as error:  # whatever the recovery makes of such headers
             raise Denied("Invalid L1 Request headers") from error
-        if signer.lower() != address.lower() or late:
+        if signer.lower() != address.lower() or self._late(stamp):
             raise Denied("Invalid L1 Request headers")
         trader = self.traders.get(address.lower())
         if trader is None:
             raise Denied("Could not create api key", 400)
         return trader, nonce
+
+    def _late(self, stamp: str) -> bool:
+        known = stamp.isascii() and stamp.isdigit() and len(stamp) <= LONGEST_STAMP
+        return not known or abs(self._now() - int(stamp)) > CLOCK_SKEW_SECONDS
 
     def create(self, request: Request) -> ApiKey:
         trader, nonce = self._wallet_owner(request)
@@ -134,8 +128,8 @@ class Accounts:
             raise Denied("Unauthorized/Invalid api key")
         stamp = headers.get("POLY_TIMESTAMP", "")
         expected = request_mac(key.secret, stamp, request.method, request.url.path, await request.body())
-        good = hmac.compare_digest(expected, headers.get("POLY_SIGNATURE", ""))
-        if not good or not stamp.isdigit() or abs(self._now() - int(stamp)) > CLOCK_SKEW_SECONDS:
+        good = hmac.compare_digest(expected.encode(), headers.get("POLY_SIGNATURE", "").encode())
+        if not good or self._late(stamp):
             raise Denied("Invalid L1 Request headers")
         return self.traders[key.address.lower()], key
 
@@ -153,3 +147,7 @@ class Accounts:
 
     def revoke(self, key: ApiKey) -> None:
         self._keys.pop(key.key, None)
+        for name, body in list(self._store.all(STORED_AS)):
+            if body == {"key": key.key}:
+                self._store.delete(STORED_AS, name)
+        self._store.commit()

@@ -1,6 +1,5 @@
 """The CLOB's REST paths and both WebSockets (polymarket sheet, sections 4 to 8)."""
 
-import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from overround.paper.polymarket.accounts import ApiKey, Denied, Trader
+from overround.paper.polymarket.accounts import ApiKey, Trader
+from overround.paper.polymarket.answers import Denied, body_of, denied, error, object_of, whole
 from overround.paper.polymarket.faults import Dropped, after_placing
 from overround.paper.polymarket.hub import VENUE
 from overround.paper.polymarket.listing import Condition
@@ -20,12 +20,9 @@ if TYPE_CHECKING:
     from overround.paper.polymarket.venue import PaperPolymarket
 
 MAX_ORDERS, MAX_CANCELS = 15, 3000
-PAGE, END = 100, "LTE="
+PAGE, BEGIN, END, BROKEN = 100, "MA==", "LTE=", "c2hvcnQ="
+BAD_TRADES = "Invalid trade params payload"
 Private = Callable[[Request, Trader, ApiKey], Awaitable[Response]]
-
-
-def error(text: str, status: int = 400) -> JSONResponse:
-    return JSONResponse({"error": text}, status)
 
 
 def clob_app(venue: "PaperPolymarket") -> Starlette:
@@ -34,10 +31,7 @@ def clob_app(venue: "PaperPolymarket") -> Starlette:
 
     def guarded(handler: Private) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            try:
-                trader, key = await venue.accounts.client(request)
-            except Denied as denied:
-                return denied.response()
+            trader, key = await venue.accounts.client(request)
             return await handler(request, trader, key)
 
         return endpoint
@@ -47,6 +41,7 @@ def clob_app(venue: "PaperPolymarket") -> Starlette:
 
     return Starlette(
         lifespan=venue.lifespan,
+        exception_handlers={Denied: denied},
         routes=[
             *(open_to(path, method, handler) for path, method, handler in public.routes()),
             *(open_to(path, method, guarded(handler)) for path, method, handler in private.routes()),
@@ -96,10 +91,7 @@ class _Public:
         return self._key(request, self._venue.accounts.derive)
 
     def _key(self, request: Request, make: Callable[[Request], ApiKey]) -> Response:
-        try:
-            key = make(request)
-        except Denied as denied:
-            return denied.response()
+        key = make(request)
         return JSONResponse({"apiKey": key.key, "secret": key.secret, "passphrase": key.passphrase})
 
     async def markets(self, _: Request) -> Response:
@@ -139,7 +131,12 @@ class _Public:
         )
 
     async def books(self, request: Request) -> Response:
-        asked = [str(item.get("token_id")) for item in await request.json()]
+        items = await body_of(request)
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            return error("Invalid payload")
+        asked = [item.get("token_id") for item in items]
+        if not all(isinstance(name, str) for name in asked):
+            return error("Invalid payload")
         return JSONResponse([book for book in map(self._venue.snapshot, asked) if book is not None])
 
     async def tick_size(self, request: Request) -> Response:
@@ -210,14 +207,14 @@ class _Private:
     async def place(self, request: Request, trader: Trader, key: ApiKey) -> Response:
         if (stopped := self._stopped(False)) is not None:
             return stopped
-        answer = self._venue.desk.place(_body(await request.body()), trader, key)
+        answer = self._venue.desk.place(await body_of(request), trader, key)
         response = JSONResponse(answer) if answer["success"] else error(answer["errorMsg"])
         return await after_placing(self._venue, response, [answer["orderID"]])
 
     async def place_many(self, request: Request, trader: Trader, key: ApiKey) -> Response:
         if (stopped := self._stopped(False)) is not None:
             return stopped
-        bodies = _body(await request.body())
+        bodies = await body_of(request)
         if not isinstance(bodies, list):
             return error("Invalid order payload")
         if len(bodies) > MAX_ORDERS:
@@ -226,14 +223,12 @@ class _Private:
         return await after_placing(self._venue, JSONResponse(answers), [answer["orderID"] for answer in answers])
 
     async def cancel(self, request: Request, trader: Trader, _: ApiKey) -> Response:
-        body = _body(await request.body())
-        if not isinstance(body, dict) or not isinstance(body.get("orderID"), str):
-            return error("Invalid orderID")
-        return self._cancelled([body["orderID"]], trader)
+        name = (await object_of(request)).get("orderID")
+        return self._cancelled([name], trader) if isinstance(name, str) else error("Invalid orderID")
 
     async def cancel_many(self, request: Request, trader: Trader, _: ApiKey) -> Response:
-        body = _body(await request.body())
-        if not isinstance(body, list):
+        body = await body_of(request)
+        if not isinstance(body, list) or not all(isinstance(name, str) for name in body):
             return error("Invalid payload")
         if len(body) > MAX_CANCELS:
             return error(f"Too many orders in payload, max allowed: {MAX_CANCELS}")
@@ -250,9 +245,9 @@ class _Private:
         return self._stopped(True) or JSONResponse(self._venue.desk.cancel_where(trader.account))
 
     async def cancel_market(self, request: Request, trader: Trader, _: ApiKey) -> Response:
-        body = _body(await request.body())
-        market, asset = body.get("market"), body.get("asset_id")
-        condition = self._venue.conditions.get(market) if market else self._venue.assets.get(asset or "")
+        body = await object_of(request)
+        market, asset = (str(body.get(name) or "") for name in ("market", "asset_id"))
+        condition = self._venue.conditions.get(market) if market else self._venue.assets.get(asset)
         if condition is None:
             return error("Invalid market")
         if (stopped := self._stopped(True)) is not None:
@@ -261,7 +256,7 @@ class _Private:
         return JSONResponse(self._venue.desk.cancel_where(trader.account, condition.book_id, side))
 
     async def heartbeat(self, request: Request, trader: Trader, _: ApiKey) -> Response:
-        body = _body(await request.body())
+        body = await object_of(request)
         fed, expected = self._venue.heartbeats.feed(trader.account, str(body.get("heartbeat_id", "")))
         if fed:
             return _one("heartbeat_id", expected)
@@ -271,39 +266,41 @@ class _Private:
 
     async def order(self, request: Request, trader: Trader, _: ApiKey) -> Response:
         name = request.path_params["order_id"]
-        if name in self._venue.desk.delayed:
-            return JSONResponse(self._venue.render.order(self._venue.desk.delayed[name][1], "DELAYED"))
-        order = self._venue.engine.orders.get(name)
-        mine = order is not None and order.account == trader.account
-        return JSONResponse(self._venue.render.order(order) if order is not None and mine else None)
+        held = self._venue.desk.delayed.get(name)
+        order = held[1] if held else self._venue.engine.orders.get(name)
+        if order is None or order.account != trader.account:
+            return JSONResponse(None)
+        return JSONResponse(self._venue.render.order(order, "DELAYED" if held else None))
 
     async def orders(self, request: Request, trader: Trader, _: ApiKey) -> Response:
         query = request.query_params
         found = [self._venue.render.order(o) for o in self._venue.engine.open_orders(VENUE, trader.account)]
         for name in ("id", "market", "asset_id"):
             found = [row for row in found if query.get(name) in (None, row[name])]
-        return self._page(found, query.get("next_cursor", "MA=="))
+        return self._page(request, found, "invalid order params payload")
 
     async def trades(self, request: Request, trader: Trader, _: ApiKey) -> Response:
         query = request.query_params
         settling, render = self._venue.settling, self._venue.render
         mine = {trade.trade_id: trade for trade, _ in self._venue.engine.trades_of(VENUE, trader.account)}
-        after, before = int(query.get("after", "0")), int(query.get("before", str(1 << 60)))
+        after = whole(request, "after", 0, says=BAD_TRADES, status=400)
+        before = whole(request, "before", 1 << 60, says=BAD_TRADES, status=400)
         chosen = [trade for trade in mine.values() if after <= trade.at // 1000 <= before]
         found = [render.trade(t, trader.account, "TRADE_STATUS_" + settling.status(t)) for t in chosen]
         for name in ("id", "market", "asset_id", "maker_address"):
             found = [row for row in found if query.get(name) in (None, row[name])]
-        return self._page(found, query.get("next_cursor", "MA=="))
+        return self._page(request, found, BAD_TRADES)
 
-    def _page(self, found: list[Any], cursor: str) -> Response:
+    def _page(self, request: Request, found: list[Any], says: str) -> Response:
         """A page from an offset cursor; the fault ``page_short`` cuts one and breaks the next."""
-        if cursor == "c2hvcnQ=":
+        cursor = request.query_params.get("next_cursor", BEGIN)
+        if cursor == BROKEN:
             return error("Internal server error", 500)
-        start = 0 if cursor == "MA==" else int(cursor)
+        start = 0 if cursor == BEGIN else whole(request, "next_cursor", 0, says=says, status=400)
         rows = found[start : start + PAGE]
         following = END if start + PAGE >= len(found) else str(start + PAGE)
         if self._venue.world.faults.fires(VENUE, "page_short") is not None:
-            rows, following = rows[: len(rows) // 2], "c2hvcnQ="
+            rows, following = rows[: len(rows) // 2], BROKEN
         return JSONResponse({"limit": PAGE, "count": len(rows), "next_cursor": following, "data": rows})
 
     async def balance(self, request: Request, trader: Trader, _: ApiKey) -> Response:
@@ -327,10 +324,3 @@ class _Private:
 
     async def update_balance(self, _: Request, __: Trader, ___: ApiKey) -> Response:
         return JSONResponse("OK")
-
-
-def _body(raw: bytes) -> Any:
-    try:
-        return json.loads(raw)
-    except ValueError:
-        return {}

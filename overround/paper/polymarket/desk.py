@@ -1,7 +1,7 @@
 """Takes orders and cancels into the engine and answers in the venue's words (polymarket sheet, 5.3 and 5.4)."""
 
 import time
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from overround.paper.engine import Engine
@@ -10,7 +10,7 @@ from overround.paper.polymarket.hub import VENUE
 from overround.paper.polymarket.intake import FAK_KILLED, FOK_KILLED, OrderRefused, Ticket, examine
 from overround.paper.polymarket.listing import Condition
 from overround.paper.polymarket.modes import POST_ONLY_TEXT, Modes
-from overround.paper.records import PaperOrder, Refusal
+from overround.paper.records import PaperOrder, Refusal, Trade
 from overround.paper.world import World
 
 NOT_READY = "the market is not yet ready to process new orders"
@@ -23,12 +23,19 @@ ENGINE_WORDS = {
     "closed": NOT_READY,
     "unknown_book": NOT_READY,
 }
+KILLED = "polymarket-killed"
 FAULT_WORDS = {
     "funds": NO_FUNDS,
     "post_only_cross": ENGINE_WORDS["post_only_cross"],
     "system": "could not insert order",
     "market_closed": NOT_READY,
 }
+
+
+def taker_fee(condition: Condition, price: Decimal, size: Decimal) -> Decimal:
+    """In pUSD, 5 decimals (section 10); the same for both sides of a price."""
+    spread = (price * (1 - price)) ** condition.fee_exponent
+    return (size * condition.fee_rate * spread).quantize(Decimal("0.00001"), ROUND_HALF_UP)
 
 
 def refused(text: str) -> dict[str, Any]:
@@ -55,7 +62,7 @@ class Desk:
     def __init__(self, world: World, assets: dict[str, Condition], modes: Modes) -> None:
         self._world, self._assets, self._modes = world, assets, modes
         self._engine: Engine = world.engine
-        self._indexed: set[str] = set()
+        self._indexed = {order_id for order_id, _ in world.store.all(KILLED)}
         self.delayed: dict[str, tuple[float, PaperOrder]] = {}
 
     # -- placing ----------------------------------------------------------------------------------------------------
@@ -72,7 +79,7 @@ class Desk:
             if error.code == "duplicate":
                 return refused(f"order {ticket.order_id} is invalid. Duplicated.")
             if error.code == "fok":
-                self._indexed.add(ticket.order_id)
+                self._remember(ticket.order_id)
             return refused(ENGINE_WORDS.get(error.code, str(error)))
 
     def _gate(self, ticket: Ticket) -> None:
@@ -80,7 +87,7 @@ class Desk:
             raise OrderRefused(str(fault.get("text") or FAULT_WORDS.get(str(fault.get("code")), NO_FUNDS)))
         if self._modes.current == "post_only" and not ticket.post_only:
             raise OrderRefused(POST_ONLY_TEXT)
-        if ticket.order_id in self._engine.orders or ticket.order_id in self._indexed | self.delayed.keys():
+        if any(ticket.order_id in known for known in (self._engine.orders, self._indexed, self.delayed)):
             raise OrderRefused(f"order {ticket.order_id} is invalid. Duplicated.")
 
     def _order(self, ticket: Ticket, trader: Trader) -> PaperOrder:
@@ -97,25 +104,36 @@ class Desk:
             time_in_force={"FOK": "fok", "FAK": "ioc"}.get(ticket.kind, "gtc"),  # type: ignore[arg-type]
             post_only=ticket.post_only,
             expires_at=ticket.expires_at,
-            extra={"maker": ticket.maker, "order_type": ticket.kind, "expiration": ticket.expiration},
+            extra={
+                "asset": ticket.condition.asset_of(ticket.side),
+                "maker": ticket.maker,
+                "order_type": ticket.kind,
+                "expiration": ticket.expiration,
+            },
         )
 
-    def _crosses(self, order: PaperOrder) -> bool:
-        bids, asks = self._engine.depth(order.book_id)
-        if order.is_bid:
-            return bool(asks) and asks[0][0] <= order.yes_price
-        return bool(bids) and bids[0][0] >= order.yes_price
+    def _enter(self, order: PaperOrder, condition: Condition) -> list[Trade]:
+        """Match and rest; a buyer who takes needs the fee besides the price (section 10)."""
+        if order.action == "buy" and not order.post_only:
+            needed, left = Decimal(0), order.size
+            for other in self._engine.crossing(order):
+                size = min(left, other.remaining)
+                price = other.yes_price if order.outcome == "yes" else 1 - other.yes_price
+                needed, left = needed + price * size + taker_fee(condition, price, size), left - size
+            if needed + left * order.price > self._engine.available(VENUE, order.account):
+                raise Refusal("funds", NO_FUNDS)
+        return self._engine.place(order)
 
     def _take(self, ticket: Ticket, trader: Trader) -> dict[str, Any]:
         order = self._order(ticket, trader)
-        crosses = self._crosses(order)
+        crosses = bool(self._engine.crossing(order))
         if ticket.kind == "FAK" and not crosses:
-            self._indexed.add(ticket.order_id)
+            self._remember(ticket.order_id)
             raise OrderRefused(FAK_KILLED)
         if crosses and not ticket.post_only and ticket.condition.seconds_delay:
             self.delayed[ticket.order_id] = (time.monotonic() + ticket.condition.seconds_delay, order)
             return accepted(ticket.order_id, "delayed")
-        trades = [trade.trade_id for trade in self._engine.place(order)]
+        trades = [trade.trade_id for trade in self._enter(order, ticket.condition)]
         return accepted(ticket.order_id, "matched" if trades else "live", trades)
 
     def release_delayed(self) -> None:
@@ -125,9 +143,15 @@ class Desk:
                 continue
             del self.delayed[name]
             try:
-                self._engine.place(order)
+                self._enter(order, self._assets[order.extra["asset"]])
             except Refusal:
-                self._indexed.add(name)
+                self._remember(name)
+
+    def _remember(self, order_id: str) -> None:
+        """A digest that was killed is not taken again, in this process or a later one (section 5.5)."""
+        self._indexed.add(order_id)
+        self._world.store.put(KILLED, order_id, {})
+        self._world.store.commit()
 
     # -- cancelling -------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from overround.paper.polymarket.accounts import Trader
+from overround.paper.polymarket.answers import Denied, denied, whole
 from overround.paper.polymarket.hub import VENUE
 from overround.paper.polymarket.listing import Condition
 from overround.paper.polymarket.render import plain_number
@@ -25,6 +26,7 @@ def gamma_app(venue: "PaperPolymarket") -> Starlette:
     """Discovery: events and markets."""
     gamma = _Gamma(venue)
     return Starlette(
+        exception_handlers={Denied: denied},
         routes=[
             Route("/events", gamma.events),
             Route("/events/keyset", gamma.events_keyset),
@@ -33,8 +35,12 @@ def gamma_app(venue: "PaperPolymarket") -> Starlette:
             Route("/markets", gamma.markets),
             Route("/markets/keyset", gamma.markets_keyset),
             Route("/markets/{market_id}", gamma.market_by_id),
-        ]
+        ],
     )
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    return whole(request, name, default, least=int(name == "limit"), says=f"{name} is not a number", status=422)
 
 
 def _truth(text: str | None) -> bool:
@@ -129,15 +135,13 @@ class _Gamma:
 
     def _list(self, request: Request, found: list[Any]) -> Response:
         """Offset pages, up to where the venue refuses them (section 6)."""
-        offset, limit = int(request.query_params.get("offset", "0")), int(request.query_params.get("limit", str(PAGE)))
+        offset, limit = _number(request, "offset", 0), _number(request, "limit", PAGE)
         if offset > DEEPEST_OFFSET:
             return JSONResponse({"error": "offset too large, use the cursor"}, 422)
         return JSONResponse(found[offset : offset + limit])
 
     def _keyset(self, request: Request, name: str, found: list[Any]) -> Response:
-        start, limit = (
-            int(request.query_params.get(key, value)) for key, value in (("after_cursor", "0"), ("limit", "100"))
-        )
+        start, limit = _number(request, "after_cursor", 0), _number(request, "limit", PAGE)
         body: dict[str, Any] = {name: found[start : start + limit]}
         return JSONResponse(body | ({"next_cursor": str(start + limit)} if start + limit < len(found) else {}))
 
@@ -177,7 +181,8 @@ def _missing(what: str) -> Response:
 def data_app(venue: "PaperPolymarket") -> Starlette:
     """Positions by wallet."""
     data = _Data(venue)
-    return Starlette(routes=[Route("/positions", data.legacy), Route("/v2/positions", data.current)])
+    routes = [Route("/positions", data.legacy), Route("/v2/positions", data.current)]
+    return Starlette(routes=routes, exception_handlers={Denied: denied})
 
 
 class _Data:
@@ -237,9 +242,9 @@ class _Data:
         }
 
     async def current(self, request: Request) -> Response:
-        user, query = request.query_params.get("user", ""), request.query_params
+        user = request.query_params.get("user", "")
         found = [self._row(user, *held) for held in self._held(request)]
-        start, limit = int(query.get("cursor", "0")), int(query.get("limit", "1000"))
+        start, limit = _number(request, "cursor", 0), _number(request, "limit", 1000)
         more = start + limit < len(found)
         pagination = {"has_more": more, "next_cursor": str(start + limit) if more else None}
         return JSONResponse({"data": found[start : start + limit], "pagination": pagination})

@@ -10,6 +10,8 @@ from overround.paper.polymarket.listing import Condition, Side
 from overround.paper.polymarket.render import plain_number
 
 UNIT = Decimal(1_000_000)
+LONGEST_NUMBER, LONGEST_AMOUNT = 78, 20
+"""Digits of what an order's fields may hold, and of amounts that are money."""
 GTD_LEAD_SECONDS = 60
 EARLY_EXIT_SECONDS = 60
 AMOUNT_PLACES = {"0.1": 3, "0.01": 4, "0.005": 5, "0.0025": 6, "0.001": 5, "0.0001": 6}
@@ -57,7 +59,8 @@ def _shape(body: Any) -> dict[str, Any]:
         wanted = int if name in ("salt", "signatureType") else str
         require(isinstance(order[name], wanted) and not isinstance(order[name], bool), MALFORMED)
     numeric = ("tokenId", "makerAmount", "takerAmount", "expiration", "timestamp")
-    require(all(order[name].isdigit() for name in numeric), MALFORMED)
+    require(all(order[name].isascii() and order[name].isdigit() for name in numeric), MALFORMED)
+    require(all(len(order[name]) <= LONGEST_NUMBER for name in numeric), MALFORMED)
     require(0 <= order["salt"] < 1 << 53 and order["side"] in ("BUY", "SELL"), MALFORMED)
     require(body.get("orderType") in ("GTC", "GTD", "FOK", "FAK"), MALFORMED)
     return order
@@ -81,6 +84,7 @@ def _identity(order: dict[str, Any], body: dict[str, Any], trader: Trader, key: 
 
 
 def _priced(order: dict[str, Any], order_id: str, condition: Condition, immediate: bool) -> tuple[Decimal, Decimal]:
+    require(all(len(order[name]) <= LONGEST_AMOUNT for name in ("makerAmount", "takerAmount")), MALFORMED)
     maker, taker = Decimal(order["makerAmount"]) / UNIT, Decimal(order["takerAmount"]) / UNIT
     money, shares = (maker, taker) if order["side"] == "BUY" else (taker, maker)
     require(shares > 0 and money > 0, MALFORMED)

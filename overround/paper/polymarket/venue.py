@@ -4,14 +4,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from starlette.applications import Starlette
 
 from overround.paper.polymarket.accounts import Accounts, Trader
 from overround.paper.polymarket.clob import clob_app
-from overround.paper.polymarket.desk import Desk
+from overround.paper.polymarket.desk import Desk, taker_fee
 from overround.paper.polymarket.discovery import data_app, gamma_app
 from overround.paper.polymarket.heartbeats import Heartbeats
 from overround.paper.polymarket.hub import VENUE, Hub
@@ -164,12 +164,10 @@ class PaperPolymarket:
     # -- events -----------------------------------------------------------------------------------------------------
 
     def _fee(self, order: PaperOrder, yes_price: Decimal, size: Decimal, taker: bool) -> Decimal:
-        """The taker's fee in pUSD, 5 decimals; makers pay nothing (section 10)."""
+        """Makers pay nothing (section 10)."""
         if not taker:
             return Decimal(0)
-        condition = self.conditions[order.book_id.removeprefix(f"{VENUE}:")]
-        spread = (yes_price * (ONE - yes_price)) ** condition.fee_exponent
-        return (size * condition.fee_rate * spread).quantize(Decimal("0.00001"), ROUND_HALF_UP)
+        return taker_fee(self.conditions[order.book_id.removeprefix(f"{VENUE}:")], yes_price, size)
 
     def _on_world(self, changed: Changed) -> None:
         """A game's start cancels what rests on it (section 13)."""

@@ -34,7 +34,7 @@ def test_grids_are_the_same_seen_from_the_other_side(price: D, structure: str) -
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_ranges_cover_everything_without_a_gap(structure: str) -> None:
     ranges = STRUCTURES[structure]
-    assert (D(ranges[0]["start"]), D(ranges[-1]["end"])) == (0, 1)
+    assert (D(ranges[0]["start"]), D(ranges[-1]["end"])) == (D(0), D(1))
     assert all(before["end"] == after["start"] for before, after in pairwise(ranges))
 
 
