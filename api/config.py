@@ -13,7 +13,7 @@ from fastapi import Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.context import Context, Reader, context_of
+from api.context import Context, Reader, context_of, writing
 from api.errors import Refusal, absent
 from api.exact import ExactJSON
 from api.limits import Caller
@@ -61,8 +61,7 @@ class Change:
 @asynccontextmanager
 async def changing(context: Context, caller: KeyOwner) -> AsyncIterator[Change]:
     """Committed when the block ends, undone by a refusal."""
-    engine = context.engine.execution_options(isolation_level="READ COMMITTED")
-    async with engine.begin() as connection:
+    async with writing(context) as connection:
         held = await choices.lock(connection, caller.client)
         yield Change(connection, caller.client, f"key {caller.key_id}", held)
 

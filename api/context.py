@@ -1,6 +1,7 @@
 """What every request of one process shares."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -52,6 +53,15 @@ def context_of(connection: HTTPConnection) -> Context:
     found = connection.app.state.context
     assert isinstance(found, Context)
     return found
+
+
+@asynccontextmanager
+async def writing(context: Context) -> AsyncIterator[AsyncConnection]:
+    """One transaction, undone by an exception. (An engine made from ``engine`` would go on committing by itself.)"""
+    async with context.engine.connect() as connection:
+        await connection.execution_options(isolation_level="READ COMMITTED")
+        async with connection.begin():
+            yield connection
 
 
 async def _reader(request: Request) -> AsyncIterator[AsyncConnection]:

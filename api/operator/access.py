@@ -8,7 +8,7 @@ from fastapi import Depends, Request, Security
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import OPERATOR_HEADER
-from api.context import context_of
+from api.context import context_of, writing
 from api.errors import Refusal, unauthorised
 from api.limits import spend
 from overround.ledger.keys import BadKey
@@ -39,8 +39,7 @@ async def admit_operator(request: Request, key: Annotated[str | None, Security(O
 
 
 async def _writer(request: Request) -> AsyncIterator[AsyncConnection]:
-    engine = context_of(request).engine.execution_options(isolation_level="READ COMMITTED")
-    async with engine.begin() as connection:
+    async with writing(context_of(request)) as connection:
         yield connection
 
 

@@ -116,7 +116,7 @@ async def put_parameters(
     writer: Writer,
     client: PathClient,
     wanted: InScope,
-    body: GivenParameters,  # type: ignore[valid-type]
+    body: GivenParameters,
     expected: Expected = None,
 ) -> ExactJSON:
     """Set a scope's parameters; quotes follow within a second or two.

@@ -118,7 +118,8 @@ async def decide_dispute(
 
     async def decide(temporal: Client) -> str:
         handle = temporal.get_workflow_handle(row["workflow_id"])
-        return await handle.execute_update("decide", decision, result_type=str)
+        answer: str = await handle.execute_update("decide", decision, result_type=str)
+        return answer
 
     result = await ask(context_of(request), row["workflow_id"], decide)
     await note(writer, caller, "dispute.decide", fixtureId, None, new={"choice": body.choice, "reason": body.reason})

@@ -21,7 +21,9 @@ async def create_client(connection: AsyncConnection, who: ClientId, name: str, o
 async def find_client(connection: AsyncConnection, client: str, *, lock: bool = False) -> RowMapping | None:
     """A client's row; with ``lock`` nobody else changes it until the transaction ends."""
     query = select(t.clients).where(t.clients.c.client == client)
-    return (await connection.execute(query.with_for_update(key_share=True) if lock else query)).mappings().one_or_none()
+    found = await connection.execute(query.with_for_update(key_share=True) if lock else query)
+    row: RowMapping | None = found.mappings().one_or_none()
+    return row
 
 
 async def change_client(connection: AsyncConnection, client: str, values: dict[str, Any]) -> RowMapping:

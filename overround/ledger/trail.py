@@ -42,6 +42,6 @@ def recorded(client: str | None, kind: str | None, by: str | None) -> Select[Any
     return query
 
 
-def detail(row: RowMapping) -> Any:
+def detail(row: Mapping[str, Any] | RowMapping) -> Any:
     """What a row of ``recorded`` says of the change, numbers as decimals."""
     return None if row["detail"] is None else json.loads(row["detail"], parse_float=Decimal)

@@ -33,14 +33,18 @@ async def hedge(connection: AsyncConnection, client_order_id: str) -> RowMapping
 def disputes() -> Select[Any]:
     """Settlements that wait for a decision, with who is concerned."""
     fixture = fixture_settlements.c.fixture_id
-    traded = exists().where(orders.c.client == clients.c.client, orders.c.fixture_id == fixture)
+    traded = (
+        exists()
+        .where(orders.c.client == clients.c.client, orders.c.fixture_id == fixture)
+        .correlate(clients, fixture_settlements)
+    )
     concerned = select(func.coalesce(func.array_agg(clients.c.client), array([], type_=clients.c.client.type)))
     return (
         select(
             fixture_settlements,
             fixtures.c.participant1,
             fixtures.c.participant2,
-            concerned.where(traded).scalar_subquery().label("clients"),
+            concerned.where(traded).correlate(fixture_settlements).scalar_subquery().label("clients"),
         )
         .select_from(fixture_settlements.outerjoin(fixtures, fixtures.c.fixture_id == fixture))
         .where(fixture_settlements.c.state == DISPUTED)

@@ -37,9 +37,8 @@ class _Given(Shape):
     )
 
 
-GivenParameters = create_model(
-    "GivenParameters", __base__=_Given, **{name: (kind | None, None) for name, kind in KINDS.items()}
-)
+GIVEN: dict[str, Any] = {name: (kind | None, None) for name, kind in KINDS.items()}
+GivenParameters = create_model("GivenParameters", __base__=_Given, **GIVEN)
 """What is left out has the value of the scope above."""
 
 
@@ -58,4 +57,4 @@ class ScopeParameters(Scope):
     """``own`` is false where the scope has no settings of its own: then those of the scope above are shown."""
 
     own: bool
-    parameters: Parameters  # type: ignore[valid-type]
+    parameters: Parameters
