@@ -34,6 +34,7 @@ from api.context import Context, Timing
 from api.dashboard import page as dashboard
 from api.errors import Refusal
 from api.folding import keep_folding
+from api.limits import standing
 from api.middleware import Envelope
 from api.operator import PARTS as OPERATOR
 from api.pruning import keep_pruning
@@ -126,5 +127,5 @@ def create_app(settings: Settings, timing: Timing | None = None, queue: str = TR
     app.add_api_route("/healthz", _alive, include_in_schema=False)
     dashboard.install(app)
     errors.install(app)
-    app.add_middleware(Envelope)
+    app.add_middleware(Envelope, standing=standing)
     return app

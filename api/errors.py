@@ -92,7 +92,8 @@ async def _bad_page(request: Request, error: Exception) -> Response:
 
 async def _crash(request: Request, error: Exception) -> Response:
     log.error("request failed", path=request.url.path, error=type(error).__name__)
-    return problem(request, 500, "Internal server error")
+    headers = getattr(request.state, "extra_headers", None)  # this answer is made outside of the middleware
+    return problem(request, 500, "Internal server error", headers)
 
 
 def install(app: FastAPI) -> None:

@@ -4,14 +4,18 @@ A client's minute starts with its first request: the limit is exact within it, a
 says.
 """
 
+import contextlib
 import math
+import time
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
-from sqlalchemy import case, func, literal
+from sqlalchemy import case, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.auth import HEADER
@@ -67,9 +71,47 @@ async def spend(engine: AsyncEngine, subject: str, limit: int) -> Allowance:
     """Count one request of ``subject``; ``engine`` commits each statement by itself."""
     async with engine.connect() as connection:
         row = (await connection.execute(_count(subject, limit))).one()
+    return _allowance(row, limit, row.used)
+
+
+def untouched(limit: int) -> Allowance:
+    """A whole minute: what a caller nobody knows is shown, whose requests cost nothing."""
+    return Allowance(limit, 0, math.ceil(time.time()) + 60, 60)
+
+
+async def standing(scope: MutableMapping[str, Any]) -> dict[str, str]:
+    """The headers of an answer that did not get as far as counting; it costs nothing."""
+    request = Request(scope)
+    limit = context_of(request).settings.rest_limit_per_minute
+    with contextlib.suppress(BadKey, SQLAlchemyError):
+        if (subject := await _subject(request)) is not None:
+            return (await _left(context_of(request).engine, subject, limit)).headers()
+    return untouched(limit).headers()
+
+
+async def _subject(request: Request) -> str | None:
+    """Under which name the caller is counted."""
+    keys = context_of(request).keys
+    digest = keys.digest(request.headers.get("X-API-Key", ""))
+    if (client := await keys.client_of(digest)) is not None:
+        return f"client:{client.client}"
+    operator = await keys.operator_of(digest)
+    return None if operator is None else f"operator:{operator.key_id}"
+
+
+async def _left(engine: AsyncEngine, subject: str, limit: int) -> Allowance:
+    now = func.clock_timestamp()
+    running = rate_windows.c.started_at > now - literal(MINUTE)
+    asked = select(rate_windows.c.used, rate_windows.c.started_at, now.label("now"))
+    async with engine.connect() as connection:
+        row = (await connection.execute(asked.where(rate_windows.c.subject == subject, running))).first()
+    return untouched(limit) if row is None else _allowance(row, limit, min(row.used, limit))
+
+
+def _allowance(row: Any, limit: int, used: int) -> Allowance:
     ends: datetime = row.started_at + MINUTE
     wait = max(1, math.ceil((ends - row.now).total_seconds()))
-    return Allowance(limit, row.used, math.ceil(ends.timestamp()), wait)
+    return Allowance(limit, used, math.ceil(ends.timestamp()), wait)
 
 
 async def admit(request: Request, key: Annotated[str | None, Security(HEADER)]) -> KeyOwner:

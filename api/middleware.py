@@ -2,6 +2,8 @@
 
 import re
 import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import structlog
@@ -33,10 +35,12 @@ def respell(query: bytes) -> bytes:
 
 
 class Envelope:
-    """Pure ASGI: a request id on every answer and log line, taken from the client if it looks sane."""
+    """Pure ASGI: a request id on every answer and log line, taken from the client if it looks sane, and the rate
+    headers on every answer of the API; ``standing`` knows them where the handler did not come to it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, standing: Callable[[Scope], Awaitable[dict[str, str]]]) -> None:
         self._app = app
+        self._standing = standing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -50,11 +54,21 @@ class Envelope:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = state["request_id"]
-                headers.update(state.get("extra_headers", {}))
+                headers.update(await self._extra(scope))
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=state["request_id"]):
-            await self._app(scope, receive, finish)
+            try:
+                await self._app(scope, receive, finish)
+            except Exception:
+                await self._extra(scope)  # the answer to a crash is made outside of here, from the state
+                raise
+
+    async def _extra(self, scope: Scope) -> dict[str, str]:
+        state: dict[str, Any] = scope["state"]
+        if "extra_headers" not in state:
+            state["extra_headers"] = await self._standing(scope) if scope["path"].startswith("/api/") else {}
+        return dict(state["extra_headers"])
 
 
 def _request_id(scope: Scope) -> str:
