@@ -42,7 +42,7 @@ class Desk:
         sent = {} if body is None else {"json": body}
         answer = await self._api.http.request(
             method,
-            f"/api/v1/operator{path}",
+            f"{self._api.url}/api/v1/operator{path}",
             params=query or None,
             headers={"X-API-Key": self._api.keys["operator"]},
             **sent,
