@@ -54,7 +54,7 @@ class Change:
         except OpenOrders as error:
             raise Refusal(
                 409,
-                f"{error.count} orders are open in what is not to be traded: pause trading until they are cancelled",
+                f"{error.count} open order(s) in what is not to be traded any more: pause trading until they are cancelled",
             ) from None
 
 
