@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, cast
 
 from websockets.client import ClientProtocol
@@ -17,8 +18,9 @@ class Subscriber(asyncio.Protocol):
     """One connection. ``subscribed`` and ``resumed`` are done when those messages came, with the time they did."""
 
     def __init__(self, key: str, url: str, resume: int | None) -> None:
-        self._hello = {"type": "subscribe", "apiKey": key, "channels": CHANNELS}
-        self._hello |= {} if resume is None else {"resume": resume}
+        self._hello: dict[str, Any] = {"type": "subscribe", "apiKey": key, "channels": CHANNELS}
+        if resume is not None:
+            self._hello["resume"] = resume
         self._wire = ClientProtocol(parse_uri(url), max_size=None)
         self._chunks: list[tuple[float, bytes]] = []
         self._read: list[tuple[int, float]] = []
@@ -62,7 +64,7 @@ class Subscriber(asyncio.Protocol):
     def _note(self, at: float) -> None:
         for event in self._wire.events_received():
             if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
-                self._message(json.loads(event.data), at)
+                self._message(json.loads(bytes(event.data)), at)
         self._flush()
 
     def _message(self, message: dict[str, Any], at: float) -> None:
@@ -89,7 +91,7 @@ async def joined(port: int, keys: Sequence[str], *, resume: int | None = None) -
     subscribers: list[Subscriber] = []
     try:
         for key in keys:
-            _, made = await loop.create_connection(lambda key=key: Subscriber(key, url, resume), "127.0.0.1", port)
+            _, made = await loop.create_connection(partial(Subscriber, key, url, resume), "127.0.0.1", port)
             subscribers.append(made)
             await asyncio.wait_for(made.subscribed, 10)
         yield subscribers
