@@ -1,6 +1,7 @@
 // What is read when. Broadcasts carry the rows; sums are read again after changes, within a budget that leaves most of
 // the client's minute to its own programs.
 
+import { add, compare } from "./exact.js";
 import { Refused } from "./rest.js";
 import { Socket } from "./socket.js";
 import { OPEN, byId } from "./store.js";
@@ -26,7 +27,7 @@ export class Desk {
     this.missing = new Set();
     this.held = null;
     this.socket = new Socket(rest.key, {
-      state: (name, why = "", missed = "0") => store.set("connection", { name, why, missed }),
+      state: (name, why = "", missed = "0") => this.connected(name, why, missed),
       broadcast: (message) => this.hear(message),
       stale: () => this.readAll(),
       denied,
@@ -39,6 +40,12 @@ export class Desk {
       series: () => rest.get("/pnl/series", { hours: this.hours }),
       accounts: async () => (await rest.get("/accounts", { pageSize: "200" })).items,
     };
+  }
+
+  /** Sums are not broadcast: after an interruption they are read again, whatever was missed. */
+  connected(name, why, missed) {
+    this.store.set("connection", { name, why, missed });
+    if (name === "live") this.want(...Object.keys(PACE));
   }
 
   open() {
@@ -107,18 +114,17 @@ export class Desk {
     this.store.putFixtures(fixtures.items);
     this.store.putBets(bets.items.reverse());
     this.store.putOrders([...recent.items, ...open.items].sort(byId("orderId")).reverse());
-    this.store.set("rows", { total: recent.total, shown: RECENT });
+    this.store.set("rows", { total: recent.total, shown: RECENT, cursor: recent.nextCursor });
     this.lookForFixtures([...open.items, ...recent.items]);
   }
 
-  /** The next page of older orders, with their hedges. */
+  /** The page behind the oldest order that was listed, with its fixtures. */
   async readOlder() {
-    const { shown } = this.store.single.rows;
-    const page = Math.floor(shown / RECENT) + 1;
+    const { cursor, shown } = this.store.single.rows;
     await this.attempt("rows", async () => {
-      const older = await this.rest.get("/orders", { page: String(page), pageSize: String(RECENT) });
+      const older = await this.rest.get("/orders", { cursor, pageSize: String(RECENT) });
       this.store.putOrders(older.items);
-      this.store.set("rows", { total: older.total, shown: page * RECENT });
+      this.store.set("rows", { total: older.total, shown: shown + older.items.length, cursor: older.nextCursor });
       this.lookForFixtures(older.items);
     });
   }
@@ -153,6 +159,7 @@ export class Desk {
   apply({ channel, payload, old }) {
     const { store } = this;
     if (channel === "orders") {
+      this.count(payload);
       store.putOrders([payload]);
       this.lookForFixtures([payload]);
       if (old?.matchedStake !== undefined) this.want("exposure", "pnl");
@@ -169,6 +176,16 @@ export class Desk {
       this.read("status");
       this.want("health");
     }
+  }
+
+  count({ orderId }) {
+    const { rows } = this.store.single;
+    if (rows && !this.store.orders.has(orderId) && !this.isOlder(orderId)) rows.total = add(rows.total, "1");
+  }
+
+  /** An order that is not shown because it is further down the list has been counted already. */
+  isOlder(orderId) {
+    return [...this.store.orders.keys()].some((known) => compare(known, orderId) > 0);
   }
 
   /** A control, then what it made of the state. */

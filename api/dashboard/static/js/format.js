@@ -44,6 +44,11 @@ export function fair(value) {
   return subtract("1", divide("1", value, 8));
 }
 
+/** "1 order", "2 orders". */
+export function count(number, word) {
+  return `${size(String(number))} ${word}${String(number) === "1" ? "" : "s"}`;
+}
+
 export function tone(value) {
   return value === null || value === undefined ? "" : ["loss", "", "gain"][sign(value) + 1];
 }

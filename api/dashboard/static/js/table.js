@@ -3,14 +3,14 @@
 import { h, setAge, setClass, setText, setTitle } from "./dom.js";
 
 /**
- * A column is { head, cell(item), class?, title?(item), tone?(item), age?(item), node?(item) }. `cell` gives text;
+ * A column is { head, hint?, cell(item), class?, title?(item), tone?(item), age?(item), node?(item) }. `cell` gives text;
  * `age` gives seconds; `node` gives an element, made anew whenever `cell` gives another text. An item with a `group`
  * of texts is a heading over the rows that follow it.
  */
 export class Table {
   constructor(columns, { label, key, empty, rowClass = () => "", detail = null }) {
     Object.assign(this, { columns, key, rowClass, detail, rows: new Map() });
-    const heads = columns.map((column) => h("th", { scope: "col", class: column.class }, column.head));
+    const heads = columns.map((column) => h("th", { scope: "col", class: column.class, title: column.hint }, column.head));
     this.body = h("tbody");
     this.empty = h("p", { class: "empty" }, empty);
     this.table = h("table", {}, h("caption", { class: "unseen" }, label), h("thead", {}, h("tr", {}, heads)), this.body);

@@ -1,7 +1,8 @@
 // Fills that no accepted bet covers, the oldest first.
 
 import { byId, h, setText, setTitle } from "../dom.js";
-import { age, fixtureName, outcomeName, size } from "../format.js";
+import { sign } from "../exact.js";
+import { age, count, fixtureName, outcomeName, size } from "../format.js";
 import { Table } from "../table.js";
 import { fillPanel } from "./panel.js";
 
@@ -16,30 +17,34 @@ const REASONS = {
   NO_ACCOUNT: "no bookmaker account",
 };
 
+function why(item) {
+  if (sign(item.inFlight) > 0) return `${size(item.inFlight)} in flight`;
+  return item.reason in REASONS ? REASONS[item.reason] : item.reason;
+}
+
 export function exposure(store, desk) {
   const fixture = (item) => store.fixtures.get(item.fixtureId);
   const table = new Table(
     [
-      { head: "Order", cell: (item) => `#${item.orderId}`, class: "minor" },
       {
         head: "Covers",
         cell: (item) => `${fixtureName(fixture(item), item.fixtureId)} / ${outcomeName(fixture(item), item.outcomeId)}`,
         node: (item) => [
           h("span", { class: "main" }, outcomeName(fixture(item), item.outcomeId)),
-          h("span", { class: "sub" }, fixtureName(fixture(item), item.fixtureId)),
+          h("span", { class: "sub" }, `#${item.orderId} · ${fixtureName(fixture(item), item.fixtureId)}`),
         ],
       },
       { head: "Naked", class: "number strong", cell: (item) => size(item.naked), title: (item) => item.naked },
-      { head: "In flight", class: "number minor", cell: (item) => size(item.inFlight), title: (item) => item.inFlight },
+      { head: "Age", class: "number", age: (item) => item.ageSeconds, write: age, late: LATE },
       {
         head: "State",
-        cell: (item) => `${STATES[item.state]} ${item.reason}`,
+        cell: (item) => `${item.state} ${why(item)}`,
         node: (item) => [
           h("span", { class: `badge ${item.state === "HEDGING" ? "warn" : "bad"}` }, STATES[item.state]),
-          item.reason ? h("span", { class: "sub" }, REASONS[item.reason] ?? item.reason) : "",
+          h("span", { class: "sub" }, why(item)),
         ],
+        title: (item) => item.reason,
       },
-      { head: "Age", class: "number", age: (item) => item.ageSeconds, write: age, late: LATE },
     ],
     { label: "Naked exposure", key: (item) => item.orderId, empty: "Every fill is hedged." },
   );
@@ -50,7 +55,7 @@ export function exposure(store, desk) {
     if (!found) return;
     table.show(found.items);
     const sum = byId("exposure-sum");
-    setText(sum, found.orders === "0" ? "" : `${size(found.naked)} contracts in ${found.orders} orders`);
+    setText(sum, found.orders === "0" ? "" : `${count(found.naked, "contract")} in ${count(found.orders, "order")}`);
     setTitle(sum, found.naked);
   });
 }

@@ -2,10 +2,9 @@
 
 import { add } from "../exact.js";
 import { byId, h, setAge, setClass, setText, setTitle } from "../dom.js";
-import { age, gain, money, size, tone } from "../format.js";
+import { age, count, gain, money, NOTHING, size, tone } from "../format.js";
 import { OPEN } from "../store.js";
 
-const FEED_LATE = 6;
 const NAKED_LATE = 15;
 
 function tile(name, note) {
@@ -57,15 +56,16 @@ export function figures(store) {
     if (!store.single.rows) return;
     const open = [...store.orders.values()].filter((order) => OPEN.has(order.orderStatus));
     const total = open.reduce((sum, order) => add(sum, order.orderStake), "0");
-    put(tiles.open, String(open.length), null, "", `${size(total)} contracts`);
+    put(tiles.open, String(open.length), null, "", count(total, "contract"));
   }
 
   function feed() {
     const { health } = store.single;
-    if (!health) return;
-    setClass(tiles.feed.value, `value ${health.feed.status === "live" ? "" : "loss"}`.trim());
-    setAge(tiles.feed.value, health.feed.ageSeconds, age, FEED_LATE + 10);
-    setText(tiles.feed.below, health.feed.fixtures === null ? "never heard" : `${size(health.feed.fixtures)} fixtures`);
+    if (store.errors.has("health")) put(tiles.feed, "?", "", "loss", "not known");
+    if (!health || store.errors.has("health")) return;
+    const { status, ageSeconds, fixtures } = health.feed;
+    const heard = ageSeconds === null ? NOTHING : age(Number(ageSeconds));
+    put(tiles.feed, heard, ageSeconds, status === "live" ? "" : "loss", fixtures === null ? "never heard" : count(fixtures, "fixture"));
   }
 
   for (const [topic, show] of [["pnl", profit], ["exposure", naked], ["orders", orders], ["rows", orders], ["health", feed]]) {

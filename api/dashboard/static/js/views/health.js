@@ -1,11 +1,10 @@
 // Signs of life: the feed, the engine's processes, and the accounts with their balances.
 
 import { h } from "../dom.js";
-import { age, money } from "../format.js";
+import { age, money, NOTHING } from "../format.js";
 import { Table } from "../table.js";
 import { fillPanel } from "./panel.js";
 
-const LATE = 16;
 const DOTS = { live: "good", never: "off", starting: "warn" };
 
 function dot(state) {
@@ -40,7 +39,7 @@ export function health(store, desk) {
     [
       { head: "Part", cell: (item) => item.name },
       state,
-      { head: "Last heard", class: "number", age: (item) => item.seconds, write: age, late: LATE },
+      { head: "Last heard", class: "number", cell: (item) => (item.seconds === null ? NOTHING : age(Number(item.seconds))) },
     ],
     { label: "Signs of life", key: (item) => item.key, empty: "Nothing to show" },
   );

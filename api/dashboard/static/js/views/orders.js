@@ -1,8 +1,8 @@
 // Orders, newest first, each with the bets that hedge it and the workflows that own it.
 
-import { add, divide, multiply, sign, subtract } from "../exact.js";
+import { add, compare, divide, multiply, sign, subtract } from "../exact.js";
 import { byId, h, meter, setText } from "../dom.js";
-import { cents, clock, fixtureName, money, NOTHING, odds, outcomeName, size } from "../format.js";
+import { cents, clock, count, fixtureName, money, NOTHING, odds, outcomeName, size } from "../format.js";
 import { byId as byNumber, OPEN } from "../store.js";
 import { Table } from "../table.js";
 import { fillPanel } from "./panel.js";
@@ -29,6 +29,8 @@ const KEEP = {
 const badge = (text, tone) => h("span", { class: `badge ${tone}` }, text);
 const words = (text) => text.toLowerCase().replaceAll("_", " ");
 
+const partly = (order) => sign(order.matchedStake) > 0 && compare(order.matchedStake, order.orderStake) < 0;
+
 /** What the accepted bets of an order pay if its outcome happens. */
 export function covered(bets) {
   return bets
@@ -38,7 +40,9 @@ export function covered(bets) {
 
 function hedgeText(order, bets) {
   if (bets.length === 0) return sign(order.matchedStake) > 0 ? "no bet yet" : NOTHING;
-  return `${size(covered(bets))} by ${bets.length} bet${bets.length > 1 ? "s" : ""}`;
+  const pays = covered(bets);
+  if (sign(pays) > 0) return `${size(pays)} by ${count(bets.length, "bet")}`;
+  return bets.every((bet) => bet.betStatus === "rejected") ? "refused" : "bet under way";
 }
 
 function hedgeTone(order, bets) {
@@ -102,8 +106,8 @@ export function orders(store, desk, rest) {
 
   const table = new Table(
     [
-      { head: "Order", cell: (item) => item.orderId, node: opener },
-      { head: "Created", class: "number minor", cell: (item) => clock(item.createdAt), title: (item) => item.createdAt },
+      { head: "Order", class: "tight", cell: (item) => item.orderId, node: opener },
+      { head: "Created", class: "tight minor", cell: (item) => clock(item.createdAt), title: (item) => item.createdAt },
       {
         head: "Against",
         cell: (item) => `${outcomeName(fixture(item), item.outcomeId)} / ${fixtureName(fixture(item), item.fixtureId)}`,
@@ -115,12 +119,12 @@ export function orders(store, desk, rest) {
       { head: "Exchange", cell: (item) => item.exchange, title: (item) => item.exchangeOrderId, class: "minor" },
       { head: "State", cell: (item) => item.orderStatus, node: (item) => badge(...STATUS[item.orderStatus]) },
       { head: "Price ¢", class: "number strong", cell: (item) => cents(item.orderCents), title: (item) => item.orderCents },
-      { head: "Size", class: "number", cell: (item) => size(item.orderStake), title: (item) => item.orderStake },
+      { head: "Size", class: "number minor", cell: (item) => size(item.orderStake), title: (item) => item.orderStake },
       {
         head: "Matched",
         class: "number",
         cell: (item) => size(item.matchedStake),
-        node: (item) => [size(item.matchedStake), meter(Number(divide(item.matchedStake, item.orderStake, 4)))],
+        node: (item) => [size(item.matchedStake), partly(item) ? meter(Number(divide(item.matchedStake, item.orderStake, 4))) : ""],
         title: (item) => item.matchedStake,
       },
       { head: "Odds", class: "number minor", cell: (item) => odds(item.bookmakerOutcomePrice), title: (item) => item.bookmakerOutcomePrice },
@@ -144,7 +148,7 @@ export function orders(store, desk, rest) {
     const most = Math.max(SHOWN, rows.shown);
     table.show(kept.slice(0, most));
     setText(byId("orders-sum"), `${size(rows.total)} in all`);
-    byId("older").hidden = rows.shown >= Number(rows.total);
+    byId("older").hidden = rows.cursor === null;
   }
 
   byId("orders-filter").addEventListener("click", ({ target }) => {

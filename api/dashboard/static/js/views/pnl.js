@@ -33,7 +33,7 @@ function options(width, height, moved) {
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_, low, high) => spread(low, high) } },
     axes: [
-      { ...axis, values: times, space: 70 },
+      { ...axis, values: times, space: 70, size: 26 },
       { ...axis, size: 58, values: (_, ticks) => ticks.map((tick) => tick.toLocaleString("en", { maximumFractionDigits: 2 })) },
     ],
     series: [
@@ -84,7 +84,7 @@ export function pnl(store, desk) {
     const { series } = store.single;
     if (!series) return;
     line = lineOf(series);
-    const [width, height] = [Math.max(place.clientWidth, LEAST_WIDTH), place.clientHeight];
+    const [width, height] = [Math.max(canvas.clientWidth, LEAST_WIDTH), canvas.clientHeight];
     if (plot === null) plot = new uPlot(options(width, height, read), line.data, canvas);
     else {
       if (plot.width !== width || plot.height !== height) plot.setSize({ width, height });

@@ -2,7 +2,7 @@
 
 import { byId, h, meter, setText } from "../dom.js";
 import { compare, divide, multiply, sign, subtract } from "../exact.js";
-import { age, cents, clock, fair, fixtureName, gain, odds, outcomeName, score, size } from "../format.js";
+import { age, cents, clock, count, fair, fixtureName, gain, odds, outcomeName, score, size } from "../format.js";
 import { byId as byNumber, OPEN } from "../store.js";
 import { Table } from "../table.js";
 import { fillPanel } from "./panel.js";
@@ -43,14 +43,15 @@ export function quotes(store, desk, now) {
     [
       {
         head: "Against",
+        hint: "The outcome the contract bets against",
         cell: (item) => outcomeName(store.fixtures.get(item.fixtureId), item.outcomeId),
         title: (item) => `outcome ${item.outcomeId}; the contract pays 1 unless it happens`,
       },
       { head: "Exchange", cell: (item) => item.exchange, title: (item) => item.exchangeOutcomeId, class: "minor" },
       { head: "Quote ¢", class: "number strong", cell: (item) => cents(item.orderCents), title: (item) => item.orderCents },
-      { head: "Worth ¢", class: "number", cell: (item) => cents(fair(item.bookmakerOutcomePrice), 2), title: (item) => `1 − 1/${item.bookmakerOutcomePrice}` },
-      { head: "Edge ¢", class: "number", cell: (item) => gain(edge(item)), tone: (item) => (sign(edge(item)) < 0 ? "loss" : ""), title: edge },
-      { head: "Bookmaker", class: "number", cell: (item) => odds(item.bookmakerOutcomePrice), title: (item) => item.bookmakerOutcomePrice },
+      { head: "Worth ¢", hint: "What the contract is worth at the bookmaker's price: 1 − 1/odds", class: "number", cell: (item) => cents(fair(item.bookmakerOutcomePrice), 2), title: (item) => `1 − 1/${item.bookmakerOutcomePrice}` },
+      { head: "Edge ¢", hint: "Worth less quote: what a fill earns when it is hedged at this price, before fees", class: "number", cell: (item) => gain(edge(item)), tone: (item) => (sign(edge(item)) < 0 ? "loss" : ""), title: edge },
+      { head: "Bookmaker", hint: "The decimal odds the quote was made from", class: "number", cell: (item) => odds(item.bookmakerOutcomePrice), title: (item) => item.bookmakerOutcomePrice },
       { head: "Limit", class: "number minor", cell: (item) => size(item.bookmakerOutcomeLimit), title: (item) => item.bookmakerOutcomeLimit },
       { head: "Rests", class: "number", cell: (item) => size(left(item)), title: (item) => `${left(item)} of ${item.orderStake}` },
       {
@@ -70,6 +71,6 @@ export function quotes(store, desk, now) {
     const open = [...store.orders.values()].filter((order) => OPEN.has(order.orderStatus));
     table.show(arranged(open, store.fixtures));
     const fixtures = new Set(open.map((order) => order.fixtureId)).size;
-    setText(byId("quotes-sum"), open.length === 0 ? "" : `${open.length} quotes in ${fixtures} fixtures`);
+    setText(byId("quotes-sum"), open.length === 0 ? "" : `${count(open.length, "quote")} in ${count(fixtures, "fixture")}`);
   });
 }

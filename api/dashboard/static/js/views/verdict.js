@@ -55,11 +55,12 @@ export function verdict(store, now) {
 
   function show() {
     const { status, health } = store.single;
-    if (!status) {
-      const error = store.errors.get("status");
+    const error = store.errors.get("status") ?? store.errors.get("health");
+    if (error || !status) {
       panel.dataset.state = error ? "unknown" : "loading";
       setText(title, error ? "Not known" : "…");
       setText(why, error ? error.message : "Asking the server");
+      list.replaceChildren(status ? h("li", {}, `Last known: ${WORDS[status.status][0]}`) : "");
       return;
     }
     const blocked = obstacles(health);
