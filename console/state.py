@@ -65,23 +65,21 @@ class State:
             return wanted
         remembered = self._read("ports.json")
         chosen = remembered.get(name)
-        if not isinstance(chosen, int) or not _all_free(chosen, count, host):
+        if type(chosen) is not int or chosen <= 0 or not _all_free(chosen, count, host):
             chosen = _free_range(count, host)
-            write_private(self.folder / "ports.json", json.dumps({**remembered, name: chosen}))
+            self._write("ports.json", json.dumps({**remembered, name: chosen}))
         return chosen
 
     def secret(self) -> str:
         """The key that encrypts credentials at rest, made at the first start."""
         file = self.folder / "secret.key"
-        if not file.exists():
-            write_private(file, secrets.token_urlsafe(32))
+        if not file.exists() or not file.read_text().strip():
+            self._write(file.name, secrets.token_urlsafe(32))
         return file.read_text().strip()
 
     def write_run(self, facts: dict[str, Any]) -> None:
-        """``run.json``, whole or not at all."""
-        fresh = self.folder / "run.json.new"
-        write_private(fresh, json.dumps(facts, indent=2) + "\n")
-        fresh.replace(self.folder / "run.json")
+        """``run.json``, for other programs."""
+        self._write("run.json", json.dumps(facts, indent=2) + "\n")
 
     def read_run(self) -> dict[str, Any]:
         """What runs; empty when nothing does."""
@@ -93,17 +91,23 @@ class State:
 
     def remember_pids(self, pids: dict[str, int]) -> None:
         born = {str(pid): birth(pid) for pid in pids.values()}
-        write_private(self.folder / "pids.json", json.dumps(born))
+        self._write("pids.json", json.dumps(born))
 
     def await_leftovers(self, seconds: float = 15.0) -> None:
         """After a killed ``up`` its children are still stopping: wait for them, then kill them."""
-        born = self._read("pids.json")
+        born = {int(pid): when for pid, when in self._read("pids.json").items() if pid.isdigit() and when}
         deadline = time.monotonic() + seconds
-        while left := [int(pid) for pid, when in born.items() if when and birth(int(pid)) == when]:
+        while left := [pid for pid, when in born.items() if birth(pid) == when]:
             if time.monotonic() > deadline:
                 for pid in left:
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.05)
+
+    def _write(self, name: str, text: str) -> None:
+        """A file, whole or not at all."""
+        fresh = self.folder / f"{name}.new"
+        write_private(fresh, text)
+        fresh.replace(self.folder / name)
 
     def _read(self, name: str) -> dict[str, Any]:
         try:

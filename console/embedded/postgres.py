@@ -153,7 +153,7 @@ class Postgres:
         """After kill -9 the lock file names a dead process, or one that is still going: wait for it."""
         lock = self.data / "postmaster.pid"
         deadline = time.monotonic() + 15
-        while lock.exists() and _is_postgres(int(lock.read_text().split("\n", 1)[0]), self.data):
+        while lock.exists() and _is_postgres(lock.read_text().split("\n", 1)[0], self.data):
             if time.monotonic() > deadline:
                 raise StartError(f"another PostgreSQL runs on {self.data} (OVERROUND_STATE_DIR)")
             time.sleep(0.05)
@@ -198,9 +198,12 @@ def _copy_outside(binaries: Path, state: Path) -> Path:
     return target / package.name / binaries.parent.name / binaries.name
 
 
-def _is_postgres(pid: int, data: Path) -> bool:
+def _is_postgres(pid: str, data: Path) -> bool:
+    """Whether the process of that number is a PostgreSQL on ``data``; after a power cut the number may be missing."""
+    if not pid.strip().isdigit():
+        return False
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        command = Path(f"/proc/{int(pid)}/cmdline").read_bytes()
     except OSError:
         return False
     return str(data).encode() in command and b"postgres" in command
