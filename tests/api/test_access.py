@@ -38,7 +38,8 @@ PATHS = [
 
 
 def test_no_endpoint_is_missing_from_these_tests() -> None:
-    documented = {path.removeprefix("/api/v1") for path in create_app(Settings()).openapi()["paths"]}
+    paths = [path for path in create_app(Settings()).openapi()["paths"] if not path.startswith("/api/v1/operator/")]
+    documented = {path.removeprefix("/api/v1") for path in paths}
     plain = {path.split("?")[0].replace("/x", "/{fixtureId}") for path in PATHS}
     named = {path.replace("/orders/1", "/orders/{orderId}").replace("/bets/1", "/bets/{betId}") for path in plain}
     assert named == documented

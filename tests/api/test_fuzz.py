@@ -32,22 +32,24 @@ async def _seed(api: Api) -> None:
         await rows.hedge(connection, order)
 
 
-def _fuzz(url: str, key: str) -> dict[int, int]:
-    """Generated requests, good and bad, to every operation, the same ones each time; how often each status came."""
+def fuzz(url: str, key: str, *, operator: bool = False, examples: int = EXAMPLES) -> dict[int, int]:
+    """Generated requests, good and bad, to every operation of clients or of operators, the same ones each time; how
+    often each status came."""
     schema = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
     seen: dict[int, int] = {}
     for found in schema.get_all_operations():
         operation: Any = found.ok()  # type: ignore[union-attr]
-        for mode in MODES:
-            _fuzz_operation(operation, mode, url, key, seen)
+        if operation.path.startswith("/api/v1/operator/") == operator:
+            for mode in MODES:
+                _fuzz_operation(operation, mode, url, key, seen, examples)
     return seen
 
 
-def _fuzz_operation(operation: Any, mode: Any, url: str, key: str, seen: dict[int, int]) -> None:
+def _fuzz_operation(operation: Any, mode: Any, url: str, key: str, seen: dict[int, int], examples: int) -> None:
     checks = CHECKS.get_by_names(list(HELD))
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         derandomize=True,
         database=None,
         deadline=None,
@@ -65,7 +67,7 @@ def _fuzz_operation(operation: Any, mode: Any, url: str, key: str, seen: dict[in
 
 async def test_generated_requests_find_no_server_error_and_no_undocumented_answer(api: Api) -> None:
     await _seed(api)
-    seen = await asyncio.to_thread(_fuzz, api.url, api.keys["demo"])
+    seen = await asyncio.to_thread(fuzz, api.url, api.keys["demo"])
     assert set(seen) <= {200, 401, 404, 422}
     assert seen[200] > 50
     assert seen[422] > 50
