@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from overround.paper.abp.wire import ZERO
+from overround.paper.abp.wire import ZERO, dumps, loads
 from overround.paper.store import Store
 
 OVER = {"FILLED", "PARTIALLY_FILLED", "CANCELLED", "REJECTED", "EXPIRED", "FAILED"}
@@ -120,6 +120,7 @@ class Books:
             self.store.put("abp_account", f"{record.client}/{record.bookmaker}", body)
         elif isinstance(record, RoutedOrder):
             record.updated_at = body["updated_at"] = self.now()
+            body["meta"] = None if record.meta is None else dumps(record.meta)
             if record.order_id not in self.orders:
                 self._index_order(record)
             self.store.put("abp_order", str(record.order_id), body)
@@ -161,4 +162,6 @@ def _restored(kind: type[R], body: Any) -> R:
         for key, value in body.items()
         if key in names
     }
+    if isinstance(meta := values.get("meta"), str):
+        values["meta"] = loads(meta)
     return kind(**values)

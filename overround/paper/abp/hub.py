@@ -12,7 +12,18 @@ from overround.paper.abp.offers import Rules
 from overround.paper.abp.wire import dumps, loads
 from overround.paper.world import Faults
 
-CHANNELS = {"orders", "bets", "settlements", "accounts", "balance", "betslip", "fixtures", "currencies", "status"}
+CHANNELS = {
+    "orders",
+    "bets",
+    "settlements",
+    "accounts",
+    "balance",
+    "betslip",
+    "fixtures",
+    "currencies",
+    "status",
+    "emergency",
+}
 MAX_SESSIONS = 5
 MAX_BEHIND = 1000
 CUT: None = None
@@ -101,7 +112,7 @@ class Hub:
             else "too many connections"
             if sum(session.key == key for session in self._sessions) >= MAX_SESSIONS
             else "unknown channel"
-            if not isinstance(asked, list) or not set(asked) <= CHANNELS | {"emergency"}
+            if not _are_channels(asked)
             else ""
         )
         if problem or client is None:
@@ -138,6 +149,10 @@ class Hub:
     def _frame(self, channel: str, event: str, payload: Any, seq: int) -> str:
         body = {"type": "data", "channel": channel, "event": event, "payload": payload, "ts": self._now(), "seq": seq}
         return dumps(body)
+
+
+def _are_channels(asked: Any) -> bool:
+    return isinstance(asked, list) and all(isinstance(name, str) and name in CHANNELS for name in asked)
 
 
 def _read(text: str) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from overround.paper.abp.wire import CENT, DAY_MS, Problem, epoch_ms
 
 REQUIRED = ("requestUuid", "fixtureId", "outcomeId", "playerId", "orderPrice", "orderStake")
 MAX_ORDERS = 100
+MOST_DIGITS = 15
+"""Of prices and stakes, before the point."""
 DEFAULT_EXPIRY_MS = 5_000
 
 
@@ -92,7 +94,10 @@ def _whole(value: Any, at: str) -> int:
 def _number(value: Any, at: str) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Problem(422, f"{at}: not a number")
-    return Decimal(value)
+    number = Decimal(value)
+    if number.adjusted() > MOST_DIGITS:
+        raise Problem(422, f"{at}: too large")
+    return number
 
 
 def _price(value: Any, at: str) -> Decimal:

@@ -230,10 +230,12 @@ class PaperAbp:
 
     async def _cancel(self, request: Request, client: str) -> Response:
         body = await _body(request)
-        mine = [order for order in self.books.orders.values() if order.client == client]
-        chosen = [order for order in mine if _named(order, body)]
         if not isinstance(body, dict) or not {"requestUuids", "orderIds", "userRef"} & set(body):
             raise Problem(422, "requestUuids, orderIds or userRef is required")
+        if not all(isinstance(body.get(name, []), list) for name in ("requestUuids", "orderIds")):
+            raise Problem(422, "requestUuids and orderIds are lists")
+        mine = [order for order in self.books.orders.values() if order.client == client]
+        chosen = [order for order in mine if _named(order, body)]
         done = [order.order_id for order in chosen if self._router.cancel(order)]
         left = [order.order_id for order in chosen if order.order_id not in done]
         kept = {"reason": "not cancellable", "orders": left}
@@ -256,7 +258,8 @@ class PaperAbp:
             mine = [o for o in mine if any(filters[name](o) in values for name, values in asked.items())]
         short = self.world.faults.fires("abp", "page_short") is not None
         self._break_page = short
-        page = [] if short else mine[: _whole(query.get("limit"), PAGE)]
+        limit = _limit(request)
+        page = [] if short else mine[:limit]
         more = short or len(mine) > len(page)
         cursor = page[-1].order_id if page else after
         views = [order_view(self.books, order) for order in page]
@@ -268,7 +271,7 @@ class PaperAbp:
         mine = [bet for bet in self.books.bets.values() if bet.client == client and bet.bet_id > after]
         if "orderId" in query:
             mine = [bet for bet in mine if str(bet.order_id) == query["orderId"]]
-        page = mine[: _whole(query.get("limit"), PAGE)]
+        page = mine[: _limit(request)]
         more = len(mine) > len(page)
         views = [bet_view(self.books, bet) for bet in page]
         return answer({"bets": views, "hasMore": more, "nextCursor": page[-1].bet_id if more else None})
@@ -334,17 +337,21 @@ def _first_of_each(orders: list[Wanted]) -> list[Wanted]:
     return list({order.request_uuid: order for order in reversed(orders)}.values())[::-1]
 
 
-def _named(order: RoutedOrder, body: Any) -> bool:
-    return isinstance(body, dict) and (
+def _named(order: RoutedOrder, body: dict[str, Any]) -> bool:
+    return (
         order.request_uuid in body.get("requestUuids", [])
         or order.order_id in body.get("orderIds", [])
         or (order.user_ref is not None and order.user_ref == body.get("userRef"))
     )
 
 
-def _whole(text: str | None, otherwise: int) -> int:
+def _limit(request: Request) -> int:
+    return _whole(request.query_params.get("limit"), PAGE, least=1)
+
+
+def _whole(text: str | None, otherwise: int, *, least: int = 0) -> int:
     if text is None:
         return otherwise
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit()) or len(text) > 18 or int(text) < least:
         raise Problem(422, f"{text!r} is not an integer")
     return int(text)

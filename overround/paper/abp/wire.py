@@ -28,8 +28,12 @@ def dumps(value: Any) -> str:
 
 
 def loads(text: str | bytes) -> Any:
-    """JSON with every fraction as Decimal."""
-    return json.loads(text, parse_float=Decimal)
+    """JSON with every fraction as Decimal. Raises ``ValueError``, also for NaN and infinities."""
+    return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def cents(value: Decimal) -> Decimal:

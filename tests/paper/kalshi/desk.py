@@ -120,12 +120,13 @@ class Desk:
         more = {"time_in_force": "good_till_canceled", "self_trade_prevention_type": "taker_at_cross"}
         return {**body, **more, **change}
 
-    def rest(self, outcome: Outcome, price: str, size: str, *, of: int = HOME, account: str = "house") -> PaperOrder:
+    def rest(self, outcome: str, price: str, size: str, *, of: int = HOME, account: str = "house") -> PaperOrder:
         """Somebody outside buys ``outcome`` and rests."""
+        side: Outcome = "yes" if outcome == "yes" else "no"
         self.engine.fund("kalshi", account, D(100_000))
         name = f"{account}-{len(self.engine.orders)}"
         book = f"kalshi:{self.ticker(of)}"
-        order = PaperOrder(name, "kalshi", book, account, outcome, "buy", D(price), D(size), self.world.now_ms())
+        order = PaperOrder(name, "kalshi", book, account, side, "buy", D(price), D(size), self.world.now_ms())
         self.engine.place(order)
         return order
 

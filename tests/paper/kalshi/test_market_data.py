@@ -83,10 +83,10 @@ async def test_depth_out_of_range_is_refused(desk: Desk, depth: str) -> None:
 
 async def test_books_of_many_markets_repeat_the_parameter(desk: Desk) -> None:
     desk.rest("yes", "0.40", "5", of=AWAY)
-    asked = [("tickers", desk.ticker(HOME)), ("tickers", desk.ticker(AWAY)), ("tickers", "KXNONE")]
+    asked = {"tickers": [desk.ticker(HOME), desk.ticker(AWAY), "KXNONE"]}
     async with http(desk.venue.app) as client:
         books = (await client.get(f"{PREFIX}/markets/orderbooks", params=asked)).json()["orderbooks"]
-        too_many = [("tickers", "x")] * 101
+        too_many = {"tickers": ["x"] * 101}
         assert (await client.get(f"{PREFIX}/markets/orderbooks", params=too_many)).status_code == 400
         assert (await client.get(f"{PREFIX}/markets/orderbooks")).status_code == 400
     assert [book["ticker"] for book in books] == [desk.ticker(HOME), desk.ticker(AWAY)]

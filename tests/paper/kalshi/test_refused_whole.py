@@ -171,4 +171,4 @@ async def test_fill_or_kill_that_only_own_orders_could_fill_trades_with_nobody(d
     await desk.ann.placed("ask", "0.50", "10")
     placed = await desk.ann.placed("bid", "0.55", "10", **FOK)
     assert (placed["fill_count"], placed["remaining_count"]) == ("0.00", "0.00")
-    assert [(o.yes_price, o.remaining) for o in desk.engine.open_orders("kalshi", "ann")] == [(D("0.50"), 10)]
+    assert [(o.yes_price, o.remaining) for o in desk.engine.open_orders("kalshi", "ann")] == [(D("0.50"), D(10))]
