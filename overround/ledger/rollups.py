@@ -36,30 +36,40 @@ _IDS = ("first_id", "last_id")
 order_deltas = _table("order_deltas", _ORDER, ("item_id", "orders", "stake", "filled"), keyed=False)
 bet_deltas = _table("bet_deltas", _BET, ("item_id", "bets", "stake", "placed"), keyed=False)
 position_deltas = _table("position_deltas", (*LINE, "day"), ("opened", "updated_at", *LINE_SUMS), keyed=False)
+_WHOLE = text("exchange = ''")
+_PLACE = {"postgresql_include": ["matched", "exchange", "fixture_id"]}
 order_counts = _table(
     "order_counts",
     _ORDER,
     (*_IDS, "orders", "stake", "filled"),
     Index("order_counts_none", "orders", postgresql_where=text("orders = 0")),
+    Index(
+        "order_counts_fixtures",
+        *("client", "day", "fixture_id"),
+        postgresql_include=["orders"],
+        postgresql_where=_WHOLE,
+    ),
 )
+"""Per fixture and kind, per kind for all fixtures together (fixture ''), per fixture for all kinds (exchange '')."""
 bet_counts = _table(
     "bet_counts",
     _BET,
     (*_IDS, "bets", "stake", "placed"),
     Index("bet_counts_none", "bets", postgresql_where=text("bets = 0")),
+    Index(
+        "bet_counts_fixtures", *("client", "day", "fixture_id"), postgresql_include=["bets"], postgresql_where=_WHOLE
+    ),
 )
 positions = _table(
-    "positions",
-    LINE,
-    ("opened", "updated_at", *LINE_SUMS),
-    Index("positions_held", "client", "opened", postgresql_where=text("matched > 0")),
+    "positions", LINE, ("opened", "updated_at", *LINE_SUMS), Index("positions_in_order", "client", "opened", **_PLACE)
 )
 """One row per line that was ever filled. ``opened`` is an order id that never changes: the lists' order."""
 position_days = _table(
     "position_days",
     (*LINE, "day"),
     ("opened", "updated_at", *LINE_SUMS),
-    Index("position_days_by_day", "client", "day"),
+    Index("position_days_in_order", "client", "opened", "day", **_PLACE),
+    Index("position_days_by_day", "client", "day", "opened", **_PLACE),
 )
 profit_days = _table("profit_days", ("client", "day", "exchange"), PROFIT_SUMS)
 

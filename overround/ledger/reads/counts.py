@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, Table, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, Subquery, Table, func, literal, literal_column, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.ledger.reads.page import Filters, on_days
@@ -55,18 +55,18 @@ def _conditions(table: Table, client: str, filters: Filters) -> list[ColumnEleme
     return kept
 
 
-def _both(of: Counters, client: str, filters: Filters, *columns: str, each: bool = False) -> Subquery:
-    """Counted and not yet counted rows together; of every fixture by itself if ``each``."""
+def _both(of: Counters, client: str, filters: Filters, *columns: str) -> Subquery:
+    """Counted and not yet counted rows together, of the filters' fixture or else of all."""
     counts, deltas = of.counts, of.deltas
-    kept = _conditions(counts, client, filters)
-    kept.append(counts.c.fixture_id != ALL if each else counts.c.fixture_id == (filters.fixture_id or ALL))
+    kept = [*_conditions(counts, client, filters), counts.c.fixture_id == (filters.fixture_id or ALL)]
+    kept.append(counts.c.exchange != ALL)
     fresh = _conditions(deltas, client, filters)
     if filters.fixture_id is not None:
         fresh.append(deltas.c.fixture_id == filters.fixture_id)
     ids = {"first_id": deltas.c.item_id, "last_id": deltas.c.item_id}
     return union_all(
         select(*(counts.c[name] for name in columns)).where(*kept),
-        select(*(ids.get(name, deltas.c.get(name)).label(name) for name in columns)).where(*fresh),  # type: ignore[union-attr]
+        select(*((ids[name] if name in ids else deltas.c[name]).label(name) for name in columns)).where(*fresh),
     ).subquery("both")
 
 
@@ -87,16 +87,24 @@ async def counted(connection: AsyncConnection, of: Counters, client: str, filter
 
 
 async def fixtures_of(connection: AsyncConnection, of: Counters, client: str, filters: Filters) -> int:
-    """How many fixtures have a row that passes ``filters``."""
-    both = _both(of, client, filters, "fixture_id", of.sums[0], each=True)
-    held = (
-        select(literal(1))
-        .select_from(both)
-        .group_by(both.c.fixture_id)
-        .having(func.sum(both.c[of.sums[0]]) > 0)
-        .subquery()
-    )
+    """How many fixtures have a row that passes ``filters``, of which there is at least one."""
+    if filters.fixture_id is not None:
+        return 1
+    held = fixtures_query(of, client, filters).subquery()
     return int((await connection.execute(select(func.count()).select_from(held))).scalar_one())
+
+
+def fixtures_query(of: Counters, client: str, filters: Filters) -> Select[Any]:
+    """Each such fixture once; from one row per fixture and day where only dates are filtered."""
+    rows, parts = of.sums[0], []
+    for table in (of.counts, of.deltas):
+        kept = [*_conditions(table, client, filters), table.c.fixture_id != ALL]
+        if table is of.counts:
+            whole = not (filters.exchange or filters.bookmaker or filters.statuses)
+            kept.append(literal_column("exchange = ''") if whole else table.c.exchange != ALL)
+        parts.append(select(table.c.fixture_id, table.c[rows]).where(*kept))
+    both = union_all(*parts).subquery("both")
+    return select(literal(1)).select_from(both).group_by(both.c.fixture_id).having(func.sum(both.c[rows]) > 0)
 
 
 def branches(

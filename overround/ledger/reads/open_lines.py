@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from overround.domain.exposure import exposure
 from overround.domain.payoffs import Vector
 from overround.ledger.exposure import AT_RISK, STANDING, accepted
+from overround.ledger.reads.lines import Line
 from overround.ledger.reads.orders import IS_OPEN
 from overround.ledger.reads.page import Filters, on_days, within
 from overround.ledger.tables import bets, fills, hedges, orders
@@ -25,7 +26,6 @@ from overround.ledger.tables import bets, fills, hedges, orders
 ZERO = Decimal(0)
 DISPLAY = Decimal("0.00000001")
 HAPPENS, OTHER, NEITHER = "happens", "other", "neither"
-Line = tuple[str, int, int, str]
 
 
 @dataclass(slots=True)

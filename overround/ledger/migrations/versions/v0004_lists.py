@@ -180,35 +180,39 @@ END $$
 
 
 def _counts_fold(deltas: str, counts: str, key: tuple[str, ...], sums: tuple[str, ...]) -> str:
-    """Deltas into counters, both per fixture and, as fixture '', for all fixtures together."""
+    """Deltas into counters: per fixture and kind, per kind for all fixtures together (fixture ''), and per fixture and
+    day for all kinds together (exchange '')."""
     columns = ", ".join(("fixture_id", *key))
     totals = ", ".join(f"sum({name}) AS {name}" for name in sums)
     added = ", ".join(f"{name} = {counts}.{name} + excluded.{name}" for name in sums)
     kept = " OR ".join(f"sum({name}) <> 0" for name in sums)
+    whole = [name if name in ("client", "day") else f"coalesce({name}, '')" for name in key]
     return f"""
   WITH gone AS (DELETE FROM {deltas} RETURNING *)
   INSERT INTO {counts} ({columns}, {", ".join(sums)}, first_id, last_id)
-    SELECT coalesce(fixture_id, ''), {", ".join(key)}, {totals}, min(item_id), max(item_id)
-    FROM gone GROUP BY GROUPING SETS (({", ".join(key)}), ({columns})) HAVING {kept}
+    SELECT coalesce(fixture_id, ''), {", ".join(whole)}, {totals}, min(item_id), max(item_id)
+    FROM gone GROUP BY GROUPING SETS (({", ".join(key)}), ({columns}), (fixture_id, client, day)) HAVING {kept}
     ON CONFLICT (client, fixture_id, {", ".join(key[1:])}) DO UPDATE SET {added},
       first_id = least({counts}.first_id, excluded.first_id), last_id = greatest({counts}.last_id, excluded.last_id);
   DELETE FROM {counts} WHERE {sums[0]} = 0;"""
 
 
-def _lines_fold(table: str, key: tuple[str, ...], sums: tuple[str, ...], *, line: bool) -> str:
-    """Folded deltas into one of the tables of positions; ``opened`` stays what it first was."""
-    marks, taken = (", opened, updated_at", ", min(opened), max(updated_at)") if line else ("", "")
-    newest = f", updated_at = greatest({table}.updated_at, excluded.updated_at)" if line else ""
-    return f"""INSERT INTO {table} ({", ".join(key)}, {", ".join(sums)}{marks})
-      SELECT {", ".join(key)}, {", ".join(f"sum({name})" for name in sums)}{taken} FROM gone GROUP BY {", ".join(key)}
-      ON CONFLICT ({", ".join(key)}) DO UPDATE SET
+def _lines_fold(table: str, key: tuple[str, ...], sums: tuple[str, ...], opened: str = "", source: str = "gone") -> str:
+    """Folded deltas into one of the tables of positions; a line stays where it was first ``opened``."""
+    marks, taken = (", opened, updated_at", f", min({opened}), max(updated_at)") if opened else ("", "")
+    newest = f", updated_at = greatest({table}.updated_at, excluded.updated_at)" if opened else ""
+    keys = ", ".join(key)
+    return f"""INSERT INTO {table} ({keys}, {", ".join(sums)}{marks})
+      SELECT {keys}, {", ".join(f"sum({name})" for name in sums)}{taken} FROM {source} GROUP BY {keys}
+      ON CONFLICT ({keys}) DO UPDATE SET
         {", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in sums)}{newest}"""
 
 
 def _fold() -> str:
-    lines = _lines_fold("positions", LINE, LINE_SUMS, line=True)
-    days = _lines_fold("position_days", (*LINE, "day"), LINE_SUMS, line=True)
-    profits = _lines_fold("profit_days", ("client", "day", "exchange"), PROFIT_SUMS, line=False)
+    line = ", ".join(LINE)
+    lines = _lines_fold("positions", LINE, LINE_SUMS, "opened") + f" RETURNING {line}, opened AS place"
+    days = _lines_fold("position_days", (*LINE, "day"), LINE_SUMS, "place", f"gone JOIN lines USING ({line})")
+    profits = _lines_fold("profit_days", ("client", "day", "exchange"), PROFIT_SUMS)
     return f"""
 CREATE FUNCTION fold_lists() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
@@ -261,8 +265,18 @@ def _tables() -> None:
     _table("profit_days", ("client", "day", "exchange", *PROFIT_SUMS), ("client", "day", "exchange"))
     op.create_index("order_counts_none", "order_counts", ["orders"], postgresql_where=sa.text("orders = 0"))
     op.create_index("bet_counts_none", "bet_counts", ["bets"], postgresql_where=sa.text("bets = 0"))
-    op.create_index("positions_held", "positions", ["client", "opened"], postgresql_where=sa.text("matched > 0"))
-    op.create_index("position_days_by_day", "position_days", ["client", "day"])
+    held = {"postgresql_include": ["matched", "exchange", "fixture_id"]}
+    op.create_index("positions_in_order", "positions", ["client", "opened"], **held)
+    op.create_index("position_days_in_order", "position_days", ["client", "opened", "day"], **held)
+    op.create_index("position_days_by_day", "position_days", ["client", "day", "opened"], **held)
+    for name, rows in (("order_counts", "orders"), ("bet_counts", "bets")):
+        op.create_index(
+            f"{name}_fixtures",
+            name,
+            ["client", "day", "fixture_id"],
+            postgresql_include=[rows],
+            postgresql_where=sa.text("exchange = ''"),
+        )
 
 
 def _indexes() -> None:
