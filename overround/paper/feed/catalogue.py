@@ -103,8 +103,9 @@ def bookmakers(fixtures: list[PaperFixture]) -> list[Json]:
     ]
 
 
-def sports() -> list[Json]:
-    return [{"sportId": key, "slug": name.lower().replace(" ", "-"), "sportName": name} for key, name in SPORTS.items()]
+def sports(fixtures: list[PaperFixture]) -> list[Json]:
+    known = {fixture.sport_id: fixture.sport for fixture in fixtures} | SPORTS
+    return [{"sportId": key, "slug": name.lower().replace(" ", "-"), "sportName": name} for key, name in known.items()]
 
 
 def tournaments(fixtures: list[PaperFixture]) -> list[Json]:

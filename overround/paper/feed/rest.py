@@ -49,12 +49,12 @@ class Query:
         value = self.text(name)
         if value is None:
             return None
-        if not value.isdigit():
+        if not _is_whole(value):
             raise Refused(422, "validation_error", f"{name} must be an integer")
         return int(value)
 
     def integers(self, name: str) -> list[int]:
-        if not all(item.isdigit() for item in self.texts(name)):
+        if not all(_is_whole(item) for item in self.texts(name)):
             raise Refused(422, "validation_error", f"{name} must be integers")
         return [int(item) for item in self.texts(name)]
 
@@ -65,6 +65,10 @@ class Query:
         return frozenset(slugs) or None
 
 
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 20
+
+
 class Endpoints:
     """Every GET endpoint, behind the same door: key, rate limit, faults."""
 
@@ -73,7 +77,7 @@ class Endpoints:
         self._maintenance_until = 0.0
         self._handlers: dict[str, Callable[[Query], Any]] = {
             "/bookmakers": self._bookmakers,
-            "/sports": lambda query: _by_id(catalogue.sports(), "sportId", query.integers("sportIds")),
+            "/sports": self._sports,
             "/tournaments": self._tournaments,
             "/participants": self._participants,
             "/markets": self._markets,
@@ -142,6 +146,9 @@ class Endpoints:
 
     def _bookmakers(self, query: Query) -> list[Json]:
         return _by_id(catalogue.bookmakers(self._worlds()), "slug", sorted(query.bookmakers() or ()))
+
+    def _sports(self, query: Query) -> list[Json]:
+        return _by_id(catalogue.sports(self._worlds()), "sportId", query.integers("sportIds"))
 
     def _tournaments(self, query: Query) -> list[Json]:
         ids, sport = query.integers("tournamentIds"), query.integer("sportId")

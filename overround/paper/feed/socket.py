@@ -19,6 +19,11 @@ LOGIN_SECONDS = 10.0
 MAX_QUEUED = 2000
 """Frames a slow client may have waiting before it is closed with 4002."""
 
+LISTS: dict[str, type] = {
+    "channels": str, "sportIds": int, "tournamentIds": int, "fixtureIds": str, "futureIds": str, "bookmakers": str,
+}  # fmt: skip
+"""Fields of a login that are lists when they are there."""
+
 Json = dict[str, Any]
 CUT = object()
 
@@ -210,8 +215,13 @@ async def read_login(socket: WebSocket, keys: set[str]) -> Json:
 
 
 def _checked(login: Json, keys: set[str]) -> Json:
-    if login.get("apiKey") not in keys:
+    if not isinstance(login.get("apiKey"), str) or login["apiKey"] not in keys:
         raise LoginRefused(4000, "login_failed", "apiKey is missing or invalid")
+    for name, kind in LISTS.items():
+        if not _is_list_of(login.get(name), kind):
+            raise LoginRefused(4000, "login_failed", f"{name} must be a list")
+    if not isinstance(login.get("lastSeenId") or {}, dict) or not isinstance(login.get("receiveType") or "", str):
+        raise LoginRefused(4000, "login_failed", "malformed login")
     channels = login.get("channels")
     if channels is not None and not any(name in CHANNELS for name in channels):
         raise LoginRefused(4000, "login_failed", "no channel allowed")
@@ -220,6 +230,10 @@ def _checked(login: Json, keys: set[str]) -> Json:
     if (login.get("receiveType") or "json") not in RECEIVE_TYPES:
         login["receiveType"] = "json"
     return login
+
+
+def _is_list_of(value: Any, kind: type) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(item, kind) for item in value))
 
 
 def _object(data: str | bytes) -> Json:
