@@ -43,10 +43,10 @@ DONE: dict[Command, str] = {
 class ControlActivities:
     """Bound to one ledger and the Temporal client it signals with."""
 
-    def __init__(self, database: AsyncEngine, client: Client) -> None:
+    def __init__(self, database: AsyncEngine, client: Client, *, task_queue: str | None = None) -> None:
         self._database = database
         self._client = client
-        self._signals = Signals(client, database)
+        self._signals = Signals(client, database, task_queue=task_queue)
 
     @activity.defn(name="set_gate")
     async def set_gate(self, change: GateChange) -> GateResult:

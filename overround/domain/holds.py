@@ -17,8 +17,13 @@ def hold(holds: Iterable[Hold], outcomes: Collection[int], book: MarketBook | No
 
 
 def in_force(holds: Iterable[Hold], book: MarketBook | None, now: int) -> tuple[Hold, ...]:
-    """The holds that are not over: their time has not passed and the odds have not moved."""
-    return tuple(item for item in holds if item.until > now and item.odds == _odds(book, item.outcome_id))
+    """The holds that are not over: their time has not passed and the odds have not moved, as far as both are known."""
+    return tuple(item for item in holds if item.until > now and not _moved(item, book))
+
+
+def _moved(item: Hold, book: MarketBook | None) -> bool:
+    odds = _odds(book, item.outcome_id)
+    return None not in (odds, item.odds) and odds != item.odds
 
 
 def _odds(book: MarketBook | None, outcome_id: int) -> Decimal | None:

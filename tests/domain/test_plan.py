@@ -162,3 +162,29 @@ def test_a_plan_carried_out_leaves_nothing_to_do(quotes: Any, orders: Any) -> No
         mine = [order for order in live if (order.spec.outcome_id, order.spec.level) == slot and slot not in in_doubt]
         assert all(order.spec.price <= quote.price for order in mine)
         assert sum((order.remaining for order in mine), D(0)) <= D(50)
+
+
+def dropping(desired: list[Desired], live: list[Order], dropped: set[str], held: set[int]) -> Plan:
+    return plan(desired, live, BOTH, settings(), {}, dropped, held)
+
+
+def test_a_dropped_order_goes_however_well_it_is_priced_and_its_neighbours_stay() -> None:
+    live = [resting("a"), resting("b", outcome=112, price="0.47")]
+    both = [wanted(), wanted("0.47", outcome=112)]
+    assert dropping(both, live, {"a"}, {111}) == Plan(("a",), ())
+
+
+def test_a_dropped_order_is_left_alone_while_it_is_unknown_or_being_cancelled() -> None:
+    for doubtful in (replace(resting("a"), unknown=True), begin_cancel(resting("a"))):
+        assert not dropping([wanted()], [doubtful], {"a"}, {111})
+
+
+def test_a_held_outcome_gets_nothing_new_and_keeps_what_is_priced_well() -> None:
+    assert not dropping([wanted()], [], set(), {111})
+    assert not dropping([wanted()], [resting("a", size="20")], set(), {111}), "no top-up"
+    assert dropping([wanted()], [resting("a", price="0.47")], set(), {111}) == Plan(("a",), ())
+
+
+def test_what_is_not_held_is_quoted_all_the_same() -> None:
+    both = [wanted(), wanted("0.47", outcome=112)]
+    assert dropping(both, [], set(), {111}) == Plan((), (both[1],))
