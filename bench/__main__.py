@@ -1,6 +1,7 @@
 """``python -m bench [PART ...] [--json FILE]``: run the measures, print the table.
 
-Parts: quotes, hedges, emergency, takeover, guard, sustained, memory. All of them take under four minutes.
+Parts: quotes, hedges, emergency, takeover, guard, sustained, memory. All of them take under four minutes. When named:
+broadcast and resume, the API's socket on a stage of its own.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import kills, load, quotes
+from bench import kills, load, quotes, ws
 from bench.figures import Report, figure, markdown, percentile, single, table
 from bench.rig import NotInTime, Rig, new_folder, opened, remove
 
@@ -153,7 +154,24 @@ def machine() -> dict[str, Any]:
 
 def measure(plan: Plan) -> Report:
     """Start everything, measure, stop everything."""
-    report, folder = Report(machine()), new_folder()
+    report = Report(machine())
+    if set(plan.parts) & set(ws.PARTS):
+        _measure_socket(plan, report)
+    if set(plan.parts) & set(PARTS):
+        _measure_engine(plan, report)
+    return report
+
+
+def _measure_socket(plan: Plan, report: Report) -> None:
+    folder = new_folder()
+    try:
+        ws.measure(plan.parts, folder, report)
+    finally:
+        remove(folder)
+
+
+def _measure_engine(plan: Plan, report: Report) -> None:
+    folder = new_folder()
     rig = Rig(folder, both=plan.both)
     try:
         environment = rig.launch()
@@ -161,7 +179,6 @@ def measure(plan: Plan) -> Report:
     finally:
         rig.stop_servers()
         remove(folder)
-    return report
 
 
 async def _measure(rig: Rig, environment: dict[str, str], plan: Plan, report: Report) -> None:
@@ -172,7 +189,9 @@ async def _measure(rig: Rig, environment: dict[str, str], plan: Plan, report: Re
 def plan_of(arguments: Sequence[str]) -> tuple[Plan, argparse.Namespace]:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.split("\n\n", 1)[0])
-    parser.add_argument("part", nargs="*", help=f"what to measure: {', '.join(PARTS)} (default: all)")
+    parser.add_argument(
+        "part", nargs="*", help=f"what to measure: {', '.join(PARTS)} (default: all these); {', '.join(ws.PARTS)}"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     parser.add_argument("--seconds", type=float, default=30.0, help="how long the quote path is measured")
@@ -182,11 +201,9 @@ def plan_of(arguments: Sequence[str]) -> tuple[Plan, argparse.Namespace]:
     parser.add_argument("--both", action="store_true", help="quote every market on both exchanges, not on one in turn")
     parser.add_argument("--repeats", type=int, default=3, help="emergencies and kills")
     given = parser.parse_args(arguments)
-    if unknown := set(given.part) - set(PARTS):
+    if unknown := set(given.part) - {*PARTS, *ws.PARTS}:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    plan = Plan(
-        given.part or PARTS, given.moves, given.fills, given.seconds, given.fixtures, given.both, given.repeats
-    )
+    plan = Plan(given.part or PARTS, given.moves, given.fills, given.seconds, given.fixtures, given.both, given.repeats)
     return plan, given
 
 
