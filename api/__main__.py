@@ -14,6 +14,7 @@ from overround.process import BAD_CONFIGURATION, announce, leave
 from overround.settings import Settings
 
 MAX_MESSAGE = 64 * 1024
+GONE_MS = 30_000
 
 
 class Server(uvicorn.Server):
@@ -47,13 +48,17 @@ def listen(settings: Settings) -> socket.socket:
     """The bound socket, or an end that names the setting."""
     family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
     try:
-        return socket.create_server((settings.api_host, settings.api_port), family=family, backlog=2048)
+        listener = socket.create_server((settings.api_host, settings.api_port), family=family, backlog=2048)
     except OSError as error:
         where = f"{settings.api_host}:{settings.api_port}"
         leave(
             BAD_CONFIGURATION,
             f"the API cannot listen on {where} ({error.strerror}): set OVERROUND_API_PORT to a free port",
         )
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Connections inherit it: what a peer never reads is not kept for ever after we closed.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_MS)
+    return listener
 
 
 def main() -> NoReturn:

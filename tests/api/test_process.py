@@ -8,6 +8,10 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
+
+from api.__main__ import listen
+from overround.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -83,3 +87,13 @@ async def test_what_is_missing_is_named(tmp_path: Path, database_url: str) -> No
         assert (code, len(lines)) == (ends, 1)
         assert setting in lines[0]
         assert "planted" not in lines[0]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has this option")
+def test_what_a_peer_never_reads_is_given_up_by_the_system() -> None:
+    with (
+        listen(Settings(api_port=0)) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000

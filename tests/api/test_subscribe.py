@@ -1,7 +1,6 @@
 """The subscription socket, frame by frame (mm-api sheet, section 7)."""
 
 import asyncio
-import itertools
 import json
 import uuid
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 from sqlalchemy import text, update
 from websockets.exceptions import ConnectionClosed
 
+from api import subscribe as conversation
 from api.context import Timing
 from overround.ledger import tables as t
 from overround.ledger.events import account_payload, bet_payload, emergency_payload, emit, order_payload, scores_payload
@@ -319,17 +319,39 @@ async def test_a_reader_that_never_reads_is_cut_and_delays_nobody(api: Api) -> N
                 heard += (await quick.hear())["type"] == "broadcast"
         assert heard == 6000
         slow.wire.transport.resume_reading()
-        assert await _drained(slow) < 6000
+        read, last = 0, 0
+        while (message := await slow.hear())["type"] == "broadcast":
+            read, last = read + 1, message["seq"]
+        assert read < 6000
+        assert message == {"type": "error", "error": "Too slow: messages were not read in time"}
+        assert await slow.closed() == (1013, "Too slow: messages were not read in time")
+    async with opened(api) as again:
+        await again.subscribe(api.keys["demo"], resume=last)
+        assert [(await again.hear())["type"] for _ in range(6001 - read)] == ["broadcast"] * (6000 - read) + ["resumed"]
 
 
-async def _drained(socket: Socket) -> int:
-    """How many frames still come before the end."""
-    for count in itertools.count():
-        try:
-            await asyncio.wait_for(socket.wire.recv(), 5)
-        except ConnectionClosed:
-            return count
-    raise AssertionError("unreachable")
+async def test_a_reader_that_is_gone_for_good_gives_its_place_back(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "CLOSE_SECONDS", 0.1)
+    async with opened(api) as dead, opened(api) as quick:
+        await dead.subscribe(api.keys["demo"])
+        await quick.subscribe(api.keys["rival"], ["orders"])
+        dead.wire.transport.pause_reading()
+        async with api.writing() as connection:
+            await connection.execute(
+                text(
+                    "INSERT INTO events (channel, event, client, payload) SELECT 'orders', 'INSERT', 'demo', "
+                    "jsonb_build_object('x', repeat('x', 15000)) FROM generate_series(1, 3200)"
+                )
+            )
+            await emit(connection, "orders", "INSERT", "rival", {"last": True})
+        assert (await quick.hear())["payload"] == {"last": True}
+        held = [opened(api) for _ in range(5)]
+        sockets = [await connection.__aenter__() for connection in held]
+        assert {(await socket.subscribe(api.keys["demo"]))["type"] for socket in sockets[:4]} == {"subscribed"}
+        assert await _subscribes_at_last(api)
+        dead.wire.transport.abort()
+        for connection in held:
+            await connection.__aexit__(None, None, None)
 
 
 async def test_a_cut_database_connection_loses_no_event_and_no_limit(api: Api) -> None:
