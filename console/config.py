@@ -14,6 +14,7 @@ PLAIN_NAMES = {
     "temporal_address": "TEMPORAL_ADDRESS",
     "oddspapi_api_key": "ODDSPAPI_API_KEY",
 }
+ADDRESSES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 PORTS = ("postgres_port", "temporal_port", "temporal_ui_port", "temporal_metrics_port", "api_port", "paper_port")
 
 
@@ -31,6 +32,8 @@ def load() -> Settings:
     for name in PORTS:
         if not 0 <= getattr(settings, name) <= 65535:
             raise StartError(f"{variable(name)}: {getattr(settings, name)} is not a port")
+    if settings.database_url and not settings.database_url.startswith(ADDRESSES):
+        raise StartError("DATABASE_URL: not a PostgreSQL address (postgresql://user:password@host/name)")
     trading(settings)
     return settings
 

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from console.embedded.process import StartError
+from console.trouble import of_the_ledger
 
 app = typer.Typer(
     help="A durable market-making engine for sports prediction markets.",
@@ -85,7 +86,11 @@ def guarded() -> int:
     except StartError as error:
         print(f"overround: {error}", file=sys.stderr)
         return 1
-    except Exception:
-        traceback.print_exc()
-        return 70
+    except Exception as error:
+        line = of_the_ledger(error)
+        if line is None:
+            traceback.print_exc()
+            return 70
+        print(f"overround: {line}", file=sys.stderr)
+        return 1
     return 0
