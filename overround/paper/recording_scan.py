@@ -14,7 +14,7 @@ from typing import Any
 from overround.paper.betfair_book import BadChange, Matched, RunnerKey, StreamMarket, runner_key
 from overround.paper.betfair_stream import RecordingError, messages
 
-QUIET, TARGET, HOLD = 5.0, 140.0, 0.5
+QUIET, TARGET, HOLD = 5.0, 115.0, 0.5
 
 
 @dataclass(slots=True)
