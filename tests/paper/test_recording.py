@@ -159,7 +159,7 @@ def test_quiet_spells_are_compressed_and_states_held(write: Any) -> None:
     quiet = [line(0, runners=TWO), prices(1, {1: 2.0}), prices(80_000, {1: 2.1}), *[prices(80_000.01, {1: 2.2})] * 3]
     assert scan(write(quiet), None).seconds == pytest.approx(6.01)
     long = [line(second * 4, runners=TWO) for second in range(1000)]
-    assert scan(write(long), None).seconds == pytest.approx(140, abs=1)
+    assert scan(write(long), None).seconds == pytest.approx(115, abs=1)
     flips = [line(second * 4, status="OPEN" if second % 2 else "SUSPENDED", runners=TWO) for second in range(400)]
     assert scan(write(flips), None).seconds == pytest.approx(200, abs=2)
 
