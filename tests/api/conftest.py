@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from tests.api.commanding import Engine, Sender
 
 PEPPER = SecretStr("pepper-of-the-tests")
-QUICK = Timing(subscribe=30.0, heartbeat=60.0, key_cache=0.0)
+QUICK = Timing(subscribe=30.0, heartbeat=60.0, key_cache=0.0, fold=3600.0)
+"""Nobody folds by itself: it would cross with the emptying of all tables between two tests."""
 
 
 @dataclass

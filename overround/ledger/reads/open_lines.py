@@ -11,8 +11,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, literal_column, select, true, values
-from sqlalchemy import column as sql_column
+from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, case, func, literal_column, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.domain.exposure import exposure
@@ -79,6 +78,10 @@ def shown(value: Decimal) -> Decimal:
     return value.quantize(DISPLAY, ROUND_HALF_EVEN)
 
 
+def _texts(values: Collection[str]) -> ColumnElement[Any]:
+    return bindparam("fixtures", list(values), ARRAY(Text), unique=True)
+
+
 def _line() -> tuple[ColumnElement[Any], ...]:
     return orders.c.fixture_id, orders.c.market_id, orders.c.outcome_id, orders.c.exchange
 
@@ -88,7 +91,7 @@ def _kept(client: str, filters: Filters, fixtures: Collection[str] | None) -> li
     if filters.exchange is not None:
         kept.append(orders.c.exchange == filters.exchange)
     if fixtures is not None:
-        kept.append(orders.c.fixture_id.in_(fixtures))
+        kept.append(orders.c.fixture_id == func.any(_texts(fixtures)))
     return kept
 
 
@@ -120,6 +123,8 @@ async def _add_orders(
         .where(good, ~fills.c.failed)
         .lateral("trades")
     )
+    hedged = hedges.c.client_order_id == orders.c.client_order_id
+    residual = select(hedges.c.residual).where(hedged).correlate(orders).scalar_subquery()
     bought = orders.c.action == "buy"
     sign = case((bought, 1), else_=-1)
     left = orders.c.size - orders.c.filled
@@ -130,14 +135,12 @@ async def _add_orders(
             func.sum(orders.c.filled * sign),
             func.sum((trades.c.cost + (orders.c.filled - trades.c.size) * orders.c.price) * sign),
             func.sum(trades.c.fee),
-            func.coalesce(func.sum(hedges.c.residual), 0),
+            func.coalesce(func.sum(residual), 0),
             func.coalesce(resting, 0),
             func.coalesce(func.sum(left).filter(bought, IS_OPEN), 0),
             func.max(orders.c.updated_at),
         )
-        .select_from(
-            orders.join(trades, true()).outerjoin(hedges, hedges.c.client_order_id == orders.c.client_order_id)
-        )
+        .select_from(orders.join(trades, true()))
         .where(*_kept(client, filters, fixtures), literal_column(AT_RISK))
         .group_by(*_line())
     )
@@ -158,7 +161,7 @@ async def _add_bets(
     if filters.exchange is not None:
         kept.append(bets.c.of_exchange == filters.exchange)
     if fixtures is not None:
-        kept.append(bets.c.fixture_id.in_(fixtures))
+        kept.append(bets.c.fixture_id == func.any(_texts(fixtures)))
     same = bets.c.outcome_id == orders.c.outcome_id
     running = bets.c.status.in_(("SENT", "PENDING", "UNKNOWN"))
     query = (
@@ -184,7 +187,12 @@ async def _add_odds(connection: AsyncConnection, client: str, lines: Mapping[Lin
     if not wanted:
         return
     columns = (orders.c.fixture_id, orders.c.market_id, orders.c.outcome_id)
-    keys = values(*(sql_column(item.name, item.type) for item in columns), name="keys").data(wanted)
+    names = [item.name for item in columns]
+    arrays = [
+        bindparam(item.name, [key[place] for key in wanted], ARRAY(item.type), unique=True)
+        for place, item in enumerate(columns)
+    ]
+    keys = func.unnest(*arrays).table_valued(*names, name="keys").render_derived()
     newest = (
         select(orders.c.odds)
         .where(orders.c.client == client, *(item == keys.c[item.name] for item in columns))
@@ -192,7 +200,7 @@ async def _add_odds(connection: AsyncConnection, client: str, lines: Mapping[Lin
         .limit(1)
         .lateral("newest")
     )
-    query = select(keys.c.fixture_id, keys.c.market_id, keys.c.outcome_id, newest.c.odds).join(newest, true())
+    query = select(*(keys.c[name] for name in names), newest.c.odds).join(newest, true())
     odds = {(row[0], row[1], row[2]): row[3] for row in await connection.execute(query)}
     for line, open_line in lines.items():
         open_line.odds = odds.get(line[:3])
