@@ -20,6 +20,7 @@ from overround.paper.world import World, plain
 
 Witness = Callable[[], dict[str, Any]]
 VENUES = frozenset({"feed", "kalshi", "polymarket", "abp"})
+RESERVED = frozenset({"venue", "fault", "times"})
 
 
 class Source(Protocol):
@@ -86,11 +87,13 @@ class Admin:
         body = await _body(request)
         venue, fault, times = body.get("venue"), body.get("fault"), body.get("times", 1)
         details = body.get("details", {})
-        if venue not in VENUES or not isinstance(fault, str) or not fault:
+        if not isinstance(venue, str) or venue not in VENUES or not isinstance(fault, str) or not fault:
             return _answer({"error": f"venue must be one of {', '.join(sorted(VENUES))}, fault a name"}, 400)
         if not isinstance(times, int) or isinstance(times, bool) or times < 0 or not isinstance(details, dict):
             return _answer({"error": "times must be a whole number, details an object"}, 400)
-        self._world.faults.arm(str(venue), fault, times, **details)
+        if named := RESERVED & set(details):
+            return _answer({"error": f"{', '.join(sorted(named))} cannot be a detail"}, 400)
+        self._world.faults.arm(venue, fault, times, **details)
         return _answer({"venue": venue, "fault": fault, "times": times, "details": details})
 
     async def _pause(self, request: Request) -> Response:

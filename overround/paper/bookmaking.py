@@ -11,7 +11,7 @@ LONGEST, SHORTEST = Decimal(501), Decimal("1.005")
 
 def offered(chance: float, margin: float) -> Decimal | None:
     """Decimal odds for a chance with a proportional margin, in steps of 0.01 (0.001 below 1.2); None when too short."""
-    if chance <= 0.0:
+    if chance * (1.0 + margin) * float(LONGEST) <= 1.0:
         return LONGEST
     fair = Decimal(str(round(1.0 / (chance * (1.0 + margin)), 6)))
     step = Decimal("0.001") if fair < Decimal("1.2") else Decimal("0.01")
