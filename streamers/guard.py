@@ -33,7 +33,8 @@ class Guard:
         self._signals = Signals(client, database, task_queue=queue)
         self._database = database
         self._sessions = sessions
-        self._alarmed = False
+        self._alarmed: bool | None = None
+        """None until it is known: an earlier process may have raised it."""
         self._pulled: set[str] = set()
         self._since = time.monotonic()
 
@@ -43,15 +44,18 @@ class Guard:
             lost = await forgotten(connection, FORGOTTEN_SECONDS)
             ages = [await age(connection, role) for role in ("trading", "hedging")]
         silence = max((found for found in ages if found is not None), default=None)
-        watching = time.monotonic() - self._since
-        if silence is not None and min(silence, watching) > DEAD_SECONDS:
+        if silence is None or silence <= DEAD_SECONDS:
+            await self._all_is_well()
+        elif time.monotonic() - self._since > DEAD_SECONDS:
             await self._pull_everything(traders, silence)
-        elif self._alarmed:
-            async with self._database.begin() as connection:
-                await clear_alarm(connection, "worker", "worker")
-            self._alarmed, self._pulled = False, set()
         for workflow_id, client_order_id in lost:
             await self._remind(workflow_id, client_order_id)
+
+    async def _all_is_well(self) -> None:
+        if self._alarmed is not False:
+            async with self._database.begin() as connection:
+                await clear_alarm(connection, "worker", "worker")
+        self._alarmed, self._pulled = False, set()
 
     async def _remind(self, workflow_id: str, client_order_id: str) -> None:
         async with self._database.connect() as connection:

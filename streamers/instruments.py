@@ -66,9 +66,9 @@ class InstrumentDesk:
             listing = Listing((), f"the mapping could not be checked: {type(error).__name__}")
         listing.checked_at = time.monotonic()
         before = self._listings.get((exchange, book.key))
-        self._listings[(exchange, book.key)] = listing
         if before is None or (before.instruments, before.reason) != (listing.instruments, listing.reason):
-            await self._write(exchange, book.key, names, listing)
+            await self._write(exchange, book.key, names, listing)  # what is not written is not traded either
+        self._listings[(exchange, book.key)] = listing
         return listing
 
     async def _ask(

@@ -27,7 +27,8 @@ class ScoreStreamer:
         self._client = client
         self._database = database
         self._queue = queue
-        self._over: set[str] = set()
+        self._over: dict[str, Fixture] = {}
+        """Kept here: the feed forgets a fixture some time after its end, whatever is still to be done with it."""
 
     async def changed(self, fixture_ids: Iterable[str]) -> None:
         """Save fixtures whose state or score moved."""
@@ -38,15 +39,14 @@ class ScoreStreamer:
             async with self._database.begin() as connection:
                 await save_fixture(connection, fixture)
             if fixture.over:
-                self._over.add(fixture_id)
+                self._over[fixture_id] = fixture
 
     async def settle(self) -> None:
         """Start the settlement of every fixture that is over and had orders. Repeating is harmless."""
-        for fixture_id in list(self._over):
-            fixture = self._feed.state.fixture(fixture_id)
-            if fixture is not None and await self._traded(fixture_id):
+        for fixture_id, fixture in list(self._over.items()):
+            if await self._traded(fixture_id):
                 await self._start(fixture)
-            self._over.discard(fixture_id)
+            self._over.pop(fixture_id, None)
 
     async def recover(self) -> None:
         """After a restart: fixtures that ended while nobody listened and are not booked yet."""

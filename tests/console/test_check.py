@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 
-from console import check as module
 from console.check import compare
 from console.embedded.process import StartError
 from console.state import State
 from overround.ledger.audit import Audit
 from tests.support.command import console
 
-EMPTY = {"exchanges": {}, "bookmaker": {"accounts": [], "orders": [], "bets": []}}
+EMPTY: dict[str, Any] = {"exchanges": {}, "bookmaker": {"accounts": [], "orders": [], "bets": []}}
 
 
 @contextmanager
@@ -58,7 +57,7 @@ def rounds(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         assert seconds <= 1
 
     monkeypatch.setattr("overround.ledger.audit.audit", audit)
-    monkeypatch.setattr(module.asyncio, "sleep", sleep)
+    monkeypatch.setattr("console.check.asyncio.sleep", sleep)
     return findings
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +229,7 @@ async def test_what_was_played_is_counted_from_the_ledger(database_url: str) -> 
     assert unbooked(database_url) == 1
     await write(ledger, "UPDATE fixture_settlements SET state = 'BOOKED'")
     played = summary(database_url)
-    assert (played.quotes, played.unbooked, played.settled, played.residual) == (3, 0, 1, 0)
+    assert (played.quotes, played.unbooked, played.settled, played.residual) == (3, 0, 1, Decimal(0))
     await ledger.dispose()
 
 

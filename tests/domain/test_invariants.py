@@ -132,7 +132,7 @@ def test_an_order_that_fills_costs_no_more_than_it_was_counted_for(orders: list[
     at = data.draw(st.integers(0, len(orders) - 1))
     outcome, size, paid = orders[at]
     done = data.draw(st.integers(0, int(size)).map(D))
-    flat = dict.fromkeys(OUTCOMES, D(0))
+    flat: dict[Any, Decimal] = dict.fromkeys(OUTCOMES, D(0))
     before = exposure(flat, [trade(*item) for item in orders])
     rest = [trade(*item) for where, item in enumerate(orders) if where != at]
     after = exposure(trade(outcome, done, paid), [*rest, trade(outcome, size - done, paid)])

@@ -149,3 +149,47 @@ async def test_the_pull_does_not_wait_for_temporal(
     with pytest.raises(RPCError):
         await guard.watch(TRADERS)
     assert cancelled(venues) == [1, 1]
+
+
+async def test_an_alarm_of_an_earlier_process_ends_when_the_worker_lives_and_not_before(
+    ledger: AsyncEngine, temporal: FakeTemporal, venues: dict[str, FakeExchange]
+) -> None:
+    await write(ledger, "INSERT INTO alarms (kind, subject, message) VALUES ('worker', 'worker', 'no worker for 7 s')")
+    young = Guard(temporal, ledger, FakeSessions(**venues))  # type: ignore[arg-type]
+    await silent(ledger, 600)
+    await young.watch(TRADERS)
+    assert await alarms(ledger) == [("worker", True)], "still nobody there"
+    await silent(ledger, 0)
+    await young.watch(TRADERS)
+    assert await alarms(ledger) == [("worker", False)]
+
+
+async def test_a_worker_that_was_silent_for_a_moment_is_not_held_to_have_been_pulled(
+    guard: Guard, ledger: AsyncEngine, venues: dict[str, FakeExchange]
+) -> None:
+    """A venue that refused during the silence is not asked again once the worker is back."""
+    venues["kalshi"].failures = [TimedOut("kalshi", "late")]
+    await silent(ledger, 7)
+    await guard.watch(TRADERS)
+    await silent(ledger, 0)
+    for _ in range(3):
+        await guard.watch(TRADERS)
+    assert cancelled(venues) == [0, 1]
+
+
+async def test_a_lost_order_is_told_in_every_look_until_its_owner_has_projected_it(
+    guard: Guard, ledger: AsyncEngine, temporal: FakeTemporal
+) -> None:
+    await forgotten(ledger)
+    for _ in range(2):
+        await guard.watch(TRADERS)
+    assert [name for _, name, _ in temporal.told] == ["recorded", "recorded"]
+    await write(ledger, "UPDATE orders SET status = 'PLACED'")
+    await guard.watch(TRADERS)
+    assert len(temporal.told) == 2
+
+
+async def test_without_any_account_there_is_nothing_to_pull(guard: Guard, ledger: AsyncEngine) -> None:
+    await silent(ledger, 7)
+    await guard.watch([])
+    assert await alarms(ledger) == [("worker", True)]

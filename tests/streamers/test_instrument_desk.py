@@ -131,3 +131,34 @@ async def test_a_fixture_that_is_over_is_forgotten(desk: InstrumentDesk) -> None
     assert desk.known("kalshi", KEY) is not None
     desk.forget_fixture(KEY.fixture_id)
     assert desk.known("kalshi", KEY) is None
+
+
+async def test_a_mapping_that_could_not_be_written_down_is_not_traded_and_asked_for_again(
+    desk: InstrumentDesk, exchange: FakeExchange, ledger: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unwinding and reconciliation find the contract of an order there."""
+
+    async def away(*_: object, **__: object) -> None:
+        raise OSError("the ledger is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(instruments, "save_instrument", away)
+        with pytest.raises(OSError, match="away"):
+            await ask(desk)
+    assert desk.known("kalshi", KEY) is None
+    assert await listed(ledger) == []
+    await ask(desk)
+    assert [proved for _, proved, _ in await listed(ledger)] == [True, True]
+    assert exchange.asked == 2
+
+
+async def test_an_answer_that_says_the_same_is_not_written_again(
+    desk: InstrumentDesk, ledger: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ask(desk)
+
+    async def twice(*_: object, **__: object) -> None:
+        raise AssertionError("written again")
+
+    monkeypatch.setattr(instruments, "save_instrument", twice)
+    assert (await ask(desk)).instruments

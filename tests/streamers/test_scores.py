@@ -14,7 +14,7 @@ from overround.domain.settling import SettlementStart
 from overround.feed.messages import Fixture, Score
 from streamers.scores import ScoreStreamer
 from tests.domain.desk import KEY
-from tests.ledger.desk import claim, rows, spec, write
+from tests.ledger.desk import claim, owner, rows, spec, write
 from tests.streamers.desk import FakeTemporal
 
 LIVE = Fixture(
@@ -138,3 +138,45 @@ async def test_what_still_runs_is_not_settled_by_a_restart(ledger: AsyncEngine, 
     await streamer(feed, temporal, ledger).recover()
     await streamer(Feed(LIVE), temporal, ledger).recover()
     assert temporal.started == []
+
+
+async def test_a_fixture_the_feed_forgot_while_nothing_could_be_started_is_settled_all_the_same(
+    ledger: AsyncEngine, temporal: Temporal
+) -> None:
+    await claim(ledger, spec("c1"))
+    feed = Feed(OVER)
+    made = streamer(feed, temporal, ledger)
+    await made.changed([KEY.fixture_id])
+    temporal.failures = [RPCError("away", RPCStatusCode.UNAVAILABLE, b"")]
+    with pytest.raises(RPCError):
+        await made.settle()
+    feed.held.clear()
+    await made.settle()
+    assert [name for name, _ in temporal.started] == [f"settlement:{KEY.fixture_id}"]
+
+
+async def test_one_fixture_that_cannot_be_settled_now_is_asked_again_with_those_behind_it(
+    ledger: AsyncEngine, temporal: Temporal
+) -> None:
+    other = replace(OVER, fixture_id="id-other")
+    await claim(ledger, spec("c1"))
+    await claim(ledger, spec("c2"), of=owner(fixture="id-other"))
+    made = streamer(Feed(OVER, other), temporal, ledger)
+    await made.changed([KEY.fixture_id, "id-other"])
+    temporal.failures = [RPCError("away", RPCStatusCode.UNAVAILABLE, b"")]
+    with pytest.raises(RPCError):
+        await made.settle()
+    await made.settle()
+    await made.settle()
+    assert sorted(name for name, _ in temporal.started) == ["settlement:id-other", f"settlement:{KEY.fixture_id}"]
+
+
+async def test_a_settlement_starts_from_the_newest_score(ledger: AsyncEngine, temporal: Temporal) -> None:
+    await claim(ledger, spec("c1"))
+    feed = Feed(OVER)
+    made = streamer(feed, temporal, ledger)
+    await made.changed([KEY.fixture_id])
+    feed.held[KEY.fixture_id] = replace(OVER, scores={"result": Score("result", 102, 101, None)})
+    await made.changed([KEY.fixture_id])
+    await made.settle()
+    assert temporal.started[0][1].status.scores == {"result": (102, 101)}
