@@ -1,5 +1,6 @@
 """``python -m api``: serve the API until SIGTERM or SIGINT."""
 
+import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -27,6 +28,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            gc.collect()
+            gc.freeze()  # what is there now stays: no collection looks at it while broadcasts wait
             self._ready()
 
 

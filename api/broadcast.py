@@ -10,12 +10,15 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api.tail import Lost, Tail
+from overround.ledger import outbox
 from overround.ledger.events import PRIVATE
 from overround.ledger.outbox import Stored
 
 QUEUE = 2000
 RETRY_SECONDS = 1.0
 BURST = 500
+REPLAYS = 3
+"""How many of the pool's connections may read what clients missed, at a time."""
 log = structlog.get_logger(__name__)
 
 
@@ -79,6 +82,7 @@ class Hub:
         self._tail = Tail(0)
         self._task: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
+        self.replaying = asyncio.Semaphore(REPLAYS)
 
     @property
     def position(self) -> int:
@@ -123,8 +127,19 @@ class Hub:
     async def _follow(self) -> None:
         """Deliver on one connection, kept: fetching one from the pool costs as much as the query."""
         async with self._engine.connect() as connection:
+            if await outbox.newest(connection) < self.position:
+                await self._begin_again(connection)
             while True:
                 await self._deliver(connection)
+
+    async def _begin_again(self, connection: AsyncConnection) -> None:
+        """The database lost what it had committed, as a standby may that takes over: its numbers come a second time."""
+        log.error("the database knows fewer events than were told", told=self.position)
+        self._tail = await Tail.at_end(connection)
+        for subscription in self._subscriptions:
+            if subscription.after is not None:
+                subscription.after = self.position
+                subscription.outbox.put(resync("unknown", self.position))
 
     async def _deliver(self, connection: AsyncConnection) -> None:
         try:

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api.broadcast import Hub, Subscription, frame
 from overround.ledger import outbox
+from overround.ledger.outbox import Stored
 
 MOST = 50_000
 STEP = 1000
@@ -28,7 +29,7 @@ class Replay:
 
     async def obstacle(self) -> str | None:
         """Why the client must read again instead: ``unknown``, ``pruned`` or ``too_many``; None if it need not."""
-        async with self.engine.connect() as connection:
+        async with self.hub.replaying, self.engine.connect() as connection:
             if self.number > await outbox.newest(connection):
                 return "unknown"
             if self.number < await outbox.pruned(connection):
@@ -40,13 +41,12 @@ class Replay:
     async def run(self) -> int:
         """How many events were missed. Raises ``Pruned``; a reader that stalls is marked as too slow."""
         place, told = self.number, 0
-        async with self.engine.connect() as connection:
-            while self.hub.position - place > STEP:
-                place, count = await self._step(connection, place, self.hub.position)
-                told += count
-            goal = self._hold(place)
-            if goal > place:
-                told += (await self._step(connection, place, goal))[1]
+        while self.hub.position - place > STEP:
+            place, count = await self._step(place, self.hub.position)
+            told += count
+        goal = self._hold(place)
+        if goal > place:
+            told += (await self._step(place, goal))[1]
         return told
 
     def _hold(self, place: int) -> int:
@@ -56,15 +56,21 @@ class Replay:
         self.subscription.after = goal
         return goal
 
-    async def _step(self, connection: AsyncConnection, place: int, goal: int) -> tuple[int, int]:
+    async def _step(self, place: int, goal: int) -> tuple[int, int]:
         """Tell some events; up to where, and how many."""
-        client, channels = self.subscription.client, sorted(self.subscription.channels)
-        events = await outbox.missed(connection, client, channels, place, goal, STEP)
-        if await outbox.pruned(connection) > place:
-            raise Pruned
+        events = await self._read(place, goal)
         for event in events:
             await self._put(frame(event))
         return (events[-1].number if len(events) == STEP else goal), len(events)
+
+    async def _read(self, place: int, goal: int) -> list[Stored]:
+        """Few at a time, and never while a reader is waited for: connections are everybody's."""
+        client, channels = self.subscription.client, sorted(self.subscription.channels)
+        async with self.hub.replaying, self.engine.connect() as connection:
+            events = await outbox.missed(connection, client, channels, place, goal, STEP)
+            if await outbox.pruned(connection) > place:
+                raise Pruned
+        return events
 
     async def _put(self, text: str) -> None:
         frames = self.subscription.outbox.frames

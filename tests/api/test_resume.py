@@ -352,6 +352,49 @@ async def test_live_subscribers_are_told_when_events_were_pruned_unread(api: Api
         assert await socket.numbers(1) == [3]
 
 
+async def test_a_database_that_lost_commits_is_noticed_when_its_connection_is_back(api: Api) -> None:
+    async with opened(api) as socket:
+        await socket.subscribe(api.keys["demo"])
+        await many(api.engine, 1, 50)
+        assert await socket.numbers(50) == list(range(1, 51))
+        async with api.writing() as connection:
+            await connection.exec_driver_sql(
+                "SELECT setval(pg_get_serial_sequence('events', 'event_id'), max(event_id) - 40) FROM events"
+            )
+            await connection.exec_driver_sql("DELETE FROM events")
+            await connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        message = await socket.hear()
+        assert (message["type"], message["reason"]) == ("resync", "unknown")
+        await committed(api.engine, 60)
+        told = await socket.hear()
+        assert told["payload"] == {"n": 60}
+        assert told["seq"] == message["seq"] + 1
+
+
+async def test_clients_that_do_not_read_leave_the_connections_to_the_others(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.broadcast.REPLAYS", 1)
+    before = await left_after(api)
+    await many(api.engine, 1, 3000)
+    engine = api.engine.execution_options(isolation_level="AUTOCOMMIT")
+    hub = Hub(engine)
+    waiting = []
+    for _ in range(3):
+        subscription = Subscription("demo", frozenset({"orders"}), Outbox())
+        await hub.join(subscription)
+        waiting.append(asyncio.create_task(Replay(engine, hub, subscription, before).run()))
+    done, _ = await asyncio.wait(waiting, timeout=0.5)
+    assert not done
+    assert not hub.replaying.locked()
+    for task in waiting:
+        task.cancel()
+    await hub.close()
+
+
 def test_a_process_that_lags_behind_does_not_tell_what_another_told() -> None:
     subscription = Subscription("demo", frozenset({"orders"}), Outbox(), after=7)
     for number in (6, 7, 8):
