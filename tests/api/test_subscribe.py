@@ -346,12 +346,12 @@ async def test_a_reader_that_is_gone_for_good_gives_its_place_back(api: Api, mon
             await emit(connection, "orders", "INSERT", "rival", {"last": True})
         assert (await quick.hear())["payload"] == {"last": True}
         held = [opened(api) for _ in range(5)]
-        sockets = [await connection.__aenter__() for connection in held]
+        sockets = [await place.__aenter__() for place in held]
         assert {(await socket.subscribe(api.keys["demo"]))["type"] for socket in sockets[:4]} == {"subscribed"}
         assert await _subscribes_at_last(api)
         dead.wire.transport.abort()
-        for connection in held:
-            await connection.__aexit__(None, None, None)
+        for place in held:
+            await place.__aexit__(None, None, None)
 
 
 async def test_a_cut_database_connection_loses_no_event_and_no_limit(api: Api) -> None:
