@@ -194,6 +194,67 @@ async def test_profit_and_loss_of_a_day_holds_only_orders_created_on_it(api: Api
         )
 
 
+@pytest.mark.parametrize(
+    ("query", "realized", "turnover"),
+    [
+        ({"fixtureId": "other"}, 10, 100),
+        ({"fixture_id": "other"}, 10, 100),
+        ({"exchange": "polymarket"}, 100, 100),
+        ({"fixtureId": "other", "exchange": "polymarket"}, 0, 0),
+        ({"fixtureId": "other", "fromDate": "2026-02-16"}, 0, 0),
+        ({"exchange": "kalshi", "toDate": "2026-02-15"}, 11, 300),
+        ({}, 111, 400),
+    ],
+)
+async def test_profit_and_loss_of_one_fixture_or_exchange(
+    api: Api, query: dict[str, str], realized: int, turnover: int
+) -> None:
+    async with api.writing() as connection:
+        for profit, changes in (("1", {}), ("10", {"fixture_id": "other"}), ("100", {"exchange": "polymarket"})):
+            order = await _filled(connection, settlement="WON", **changes)
+            await rows.settled(connection, order, profit)
+        await _filled(connection, outcome_id=112)
+    body = await api.body("/pnl", **query)
+    ProfitAndLoss.model_validate(body)
+    assert (body["realizedPnl"], body["turnover"]) == (realized, turnover)
+    assert body["pnl"] == body["realizedPnl"] + body["unrealizedPnl"]
+
+
+async def test_the_mark_is_the_newest_odds_the_ledger_knows_whatever_became_of_the_order(api: Api) -> None:
+    async with api.writing() as connection:
+        await _filled(connection, odds="2")
+        await rows.order(connection, "demo", odds="4", status="CANCELLED", remaining="0")
+        await rows.order(connection, "demo", odds="50", outcome_id=112)
+        await rows.order(connection, "rival", odds="50")
+    assert (await _only(api))["unrealizedPnl"] == 30  # 100 x (1 - 1/4) - 45
+    assert (await api.body("/pnl"))["unrealizedPnl"] == 30
+
+
+async def test_a_bet_nobody_has_answered_for_hurts_where_it_may_have_been_taken(api: Api) -> None:
+    async with api.writing() as connection:
+        order = await _filled(connection, price="0.9", filled="10")
+        await rows.fill(connection, order, size="90", price="0.9", failed=True)
+        pending = {"placed_stake": "0", "placed_price": None, "payout": "20", "bookmaker_bet_id": None}
+        await rows.bet(connection, order, status="UNKNOWN", stake="10", **pending)
+    position = await _only(api)
+    assert position["hedgedPayout"] == 0
+    # the outcome happens: 9 paid for nothing and no bet; otherwise 10 - 9 - 10 for a bet that lost
+    assert position["worstCaseExposure"] == 9
+    async with api.writing() as connection:
+        order = await _filled(connection, price="0.9", filled="10", outcome_id=112)
+        await rows.bet(connection, order, status="UNKNOWN", stake="30", **pending)
+    worst = {item["outcomeId"]: item["worstCaseExposure"] for item in (await api.body("/positions"))["items"]}
+    assert worst == {111: 9, 112: 29}
+
+
+async def test_the_hoped_payout_of_a_bet_still_running_covers_nothing(api: Api) -> None:
+    async with api.writing() as connection:
+        await rows.bet(connection, await _filled(connection), status="UNKNOWN", placed_stake="10", payout="100")
+    position = await _only(api)
+    assert (position["hedgedPayout"], position["hedgeStake"]) == (20, 10)
+    assert position["worstCaseExposure"] == 35  # the outcome happens: 20 - 45 - 10
+
+
 async def test_profit_and_loss_of_nothing_is_zero(api: Api) -> None:
     body = await api.body("/pnl")
     assert {body[key] for key in body if not key.endswith("Date")} == {0}

@@ -7,14 +7,25 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from overround.ledger.exposure import MarketRisk, fixture_risk
+from overround.bookmakers.base import BetStatus
+from overround.ledger.exposure import AT_RISK, MarketRisk, fixture_risk
 from tests.domain.desk import KEY
 from tests.domain.vectors import D, exactly
 from tests.ledger.desk import CLIENT, Hedge, accepted, claim, owner, refused, rows, spec, write
 
 OUTCOMES = (1, 2, 3)
+AT_RISK_NOW = (
+    f"SELECT sum(filled) FROM orders WHERE client = '{CLIENT}' AND fixture_id = '{KEY.fixture_id}' AND {AT_RISK}"
+)
+DEAD = (
+    "INSERT INTO orders (client_order_id, client, account_id, exchange, fixture_id, market_id, outcome_id, "
+    "venue_market, contract, position, workflow_id, run_id, price, size, status, odds, priced_at) SELECT 'dead' || n, :client, "
+    "'kalshi-demo', 'kalshi', :fixture, 111, 111, 'KX', 'KX-1', 'no', 'w', 'r', 0.45, 100, 'CANCELLED', 2, now() "
+    "FROM generate_series(1, 3000) n"
+)
 SIZES = st.integers(1, 100).map(D)
 PRICES = st.decimals(D("0.05"), D("0.95"), places=2)
 HELD = st.lists(st.tuples(st.sampled_from(OUTCOMES), SIZES, PRICES), max_size=4)
@@ -96,6 +107,29 @@ async def test_a_refused_hedge_covers_nothing(ledger: AsyncEngine) -> None:
     hedge = Hedge(ledger)
     await hedge.report(refused(await hedge.bet(1, "25")))
     assert (await losses(ledger))[111] == D(23)
+
+
+async def test_the_hoped_payout_of_a_bet_still_running_is_no_cover(ledger: AsyncEngine) -> None:
+    await claim(ledger, spec("c1"))
+    await write(ledger, "UPDATE orders SET filled = 50, remaining = 0, status = 'FILLED'")
+    hedge = Hedge(ledger)
+    name = await hedge.bet(1, "25")
+    partly = accepted(name, ("p1", "10", "2.00"), status=BetStatus.PENDING, final=False)
+    await hedge.report(partly)
+    assert (await rows(ledger, "SELECT payout, placed_stake FROM bets")) == [(D(50), D(10))]
+    assert (await losses(ledger))[111] == D(13)  # the outcome happens: 20 - 23 - 10
+
+
+async def test_dead_orders_are_not_even_looked_at(ledger: AsyncEngine) -> None:
+    await claim(ledger, spec("c1"))
+    await write(ledger, DEAD, fixture=KEY.fixture_id, client=CLIENT)
+    async with ledger.connect() as connection:
+        await connection.execute(text("ANALYZE orders"))
+        plan = await connection.execute(text("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF, SUMMARY OFF) " + AT_RISK_NOW))
+        lines = [str(row[0]) for row in plan]
+    assert any("orders_at_risk" in line for line in lines), lines
+    assert not any("Rows Removed" in line for line in lines), lines
+    assert await losses(ledger) == {111: D(23)}
 
 
 async def test_what_was_sold_back_is_no_longer_held(ledger: AsyncEngine) -> None:
