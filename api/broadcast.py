@@ -30,7 +30,9 @@ class Outbox:
     overflow: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, frame: str) -> None:
-        """Never waits: one slow reader must not delay another."""
+        """Never waits: one slow reader must not delay another. After the first frame without room none is taken."""
+        if self.overflow.is_set():
+            return
         try:
             self.frames.put_nowait(frame)
         except asyncio.QueueFull:

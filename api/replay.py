@@ -75,7 +75,7 @@ class Replay:
     async def _put(self, text: str) -> None:
         frames = self.subscription.outbox.frames
         if not frames.full():
-            frames.put_nowait(text)
+            self.subscription.outbox.put(text)
             return
         try:
             async with asyncio.timeout(STALL_SECONDS):

@@ -403,6 +403,17 @@ def test_a_process_that_lags_behind_does_not_tell_what_another_told() -> None:
     assert subscription.outbox.frames.empty()
 
 
+def test_what_a_slow_reader_is_told_ends_where_it_was_cut() -> None:
+    """Its last number must be one before which nothing is missing."""
+    told = Outbox()
+    for number in range(2001):
+        told.put(str(number))
+    assert told.overflow.is_set()
+    assert [told.frames.get_nowait() for _ in range(2)] == ["0", "1"]
+    told.put("2001")
+    assert [told.frames.get_nowait() for _ in range(told.frames.qsize())] == [str(n) for n in range(2, 2000)]
+
+
 def test_what_happens_meanwhile_waits_for_what_was_missed_but_not_without_end() -> None:
     subscription = Subscription("demo", frozenset({"orders"}), Outbox(), after=0, held=[])
     for number in range(1, 2001):

@@ -119,6 +119,12 @@ async def test_a_private_event_without_a_client_reaches_nobody(api: Api) -> None
         assert (await socket.hear())["channel"] == "emergency"
 
 
+async def test_who_names_no_channels_gets_all_of_them(api: Api) -> None:
+    async with opened(api) as socket:
+        await socket.say(type="subscribe", apiKey=api.keys["demo"])
+        assert (await socket.hear())["channels"] == ALL
+
+
 async def test_only_the_channels_asked_for_arrive(api: Api) -> None:
     async with opened(api) as socket:
         await socket.subscribe(api.keys["demo"], ["bets"])
