@@ -113,11 +113,9 @@ def test_offered_prices_never_let_a_backer_win_for_sure(sport: Sport, seed: int)
         if len(open_outcomes) == len(market.outcomes):
             implied = [1 / outcome.price for outcome in open_outcomes if outcome.price]
             assert 1 + MARGIN * 0.9 < sum(implied) < 1 + MARGIN * 1.5
-        ranked = [
-            outcome.price for _, outcome in sorted(zip(chances, market.outcomes, strict=True), key=lambda p: p[0])
-        ]
-        active = [price for price, outcome in zip(ranked, ranked, strict=True) if outcome]
-        assert active == sorted(active, reverse=True), "the likelier, the shorter"
+        ranked = sorted(zip(chances, market.outcomes, strict=True), key=lambda pair: pair[0])
+        odds = [outcome.price for _, outcome in ranked if outcome.active and outcome.price is not None]
+        assert odds == sorted(odds, reverse=True), "the likelier, the shorter"
 
 
 chances = st.floats(0.0, 1.0, allow_nan=False)

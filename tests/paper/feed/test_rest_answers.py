@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overround.paper.feed import limits as module
 from overround.paper.feed.limits import Limits
 from overround.paper.feed.rows import participant_id, settlement_rows, wire_number
 from overround.paper.recorded_market import SPORTS as RECORDED
@@ -151,7 +150,7 @@ def test_price_is_the_shortest_number_that_reads_back_exactly(price: Decimal) ->
 )
 def test_windows_count_by_key_and_endpoint(monkeypatch: pytest.MonkeyPatch, path: str, window: int, limit: int) -> None:
     now = [6_000_000.5]
-    monkeypatch.setattr(module.time, "time", lambda: now[0])
+    monkeypatch.setattr("overround.paper.feed.limits.time.time", lambda: now[0])
     limits = Limits()
     verdicts = [limits.count("key", path) for _ in range(limit + 1)]
     assert [verdict.remaining for verdict in verdicts] == [*range(limit - 1, -1, -1), 0]
