@@ -20,9 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from console import config, target
 from console.embedded.process import StartError
 from overround.bookmakers import UnknownRoute, open_bookmaker
+from overround.domain.clients import BadClient, ClientId, parse_client
 from overround.exchanges import UnknownVenue, open_exchange
 from overround.ledger import accounts as ledger
 from overround.ledger import tables as t
+from overround.ledger import trail
 from overround.ledger.db import connect
 from overround.ledger.secrets import WrongSecretKey
 from overround.settings import Settings
@@ -98,16 +100,25 @@ async def _within(settings: Settings, wanted: Wanted) -> list[str]:
 async def _add(connection: AsyncConnection, wanted: Wanted, secret: str) -> str:
     account = wanted.account()
     _check(account, wanted.kind)
-    name, _, slug = wanted.client.partition(":")
-    await ledger.save_client(connection, wanted.client, name, slug or name)
+    who = _client(wanted.client)
+    await ledger.save_client(connection, who.client, who.name, who.bookmaker)
     if wanted.kind is Kind.EXCHANGE:
         await _same_as_before(connection, t.exchange_accounts, "exchange", account)
         await ledger.save_exchange_account(connection, account, secret)
     else:
         await _same_as_before(connection, t.bookmaker_accounts, "route", account)
-        bookmaker = wanted.bookmaker or slug or name
+        bookmaker = wanted.bookmaker or who.bookmaker
         await ledger.save_bookmaker_account(connection, account, secret, bookmaker=bookmaker, priority=wanted.priority)
+    body = {"new": {"kind": str(wanted.kind), "venue": account.venue}}
+    await trail.record(connection, "console", "account.put", account.account_id, account.client, body)
     return f"{wanted.kind} account {account.account_id} of {account.client} is stored"
+
+
+def _client(text: str) -> ClientId:
+    try:
+        return parse_client(text)
+    except BadClient as error:
+        raise StartError(f"--client: {error}") from None
 
 
 async def _same_as_before(connection: AsyncConnection, table: Table, venue: str, account: Account) -> None:

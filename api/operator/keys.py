@@ -1,6 +1,6 @@
 """API keys: issue, rotate, revoke, list. A key is shown once; afterwards nobody can show it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from fastapi import Request
@@ -25,21 +25,13 @@ from overround.ledger.tables import api_keys
 routes = router()
 
 
-def _state(row: Row) -> str:
-    if row["revoked_at"] is not None:
-        return "revoked"
-    if row["expires_at"] is None:
-        return "live"
-    return "ending" if row["expires_at"] > datetime.now(UTC) else "ended"
-
-
 def _shown(row: Row) -> dict[str, Any]:
     return {
         "keyId": row["key_id"],
         "kind": row["kind"],
         "client": row["client"],
         "label": row["label"],
-        "state": _state(row),
+        "state": ledger.state(row),
         "createdAt": row["created_at"],
         "expiresAt": row["expires_at"],
         "lastUsedAt": row["last_used_at"],

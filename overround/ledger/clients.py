@@ -29,7 +29,8 @@ async def find_client(connection: AsyncConnection, client: str, *, lock: bool = 
 async def change_client(connection: AsyncConnection, client: str, values: dict[str, Any]) -> RowMapping:
     """Set columns of a client that exists; the new row."""
     query = update(t.clients).where(t.clients.c.client == client).values(values).returning(t.clients)
-    return (await connection.execute(query)).mappings().one()
+    row: RowMapping = (await connection.execute(query)).mappings().one()
+    return row
 
 
 async def unfinished(connection: AsyncConnection, client: str) -> dict[str, int]:

@@ -4,8 +4,9 @@ import hashlib
 import hmac
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import SecretStr
@@ -159,6 +160,15 @@ async def revoke_key(connection: AsyncConnection, key_id: int) -> bool:
         .returning(api_keys.c.key_id)
     )
     return (await connection.execute(query)).one_or_none() is not None
+
+
+def state(row: Mapping[str, Any] | RowMapping) -> str:
+    """``live``, ``ending`` (its grace runs), ``ended`` or ``revoked``."""
+    if row["revoked_at"] is not None:
+        return "revoked"
+    if row["expires_at"] is None:
+        return "live"
+    return "ending" if row["expires_at"] > datetime.now(UTC) else "ended"
 
 
 async def find_shown(connection: AsyncConnection, key_id: int) -> RowMapping | None:

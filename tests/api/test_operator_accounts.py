@@ -187,13 +187,16 @@ async def test_terms_change_without_the_credentials(api: Api, desk: Desk) -> Non
     assert await desk.ok("PATCH", "/accounts/bookmaker/abp-9", {}) == new
 
 
-@pytest.mark.parametrize(
-    "terms",
-    [{"minStake": 0}, {"minStake": -1}, {"minStake": "NaN"}, {"stakeStep": 0}, {"stakeStep": "1e-999999"},
-     {"minStake": 10**7}, {"currency": "euro"}, {"priority": 1.5}, {"secrets": {}}, {"minStake": True}],
-)  # fmt: skip
-async def test_terms_that_are_not_amounts_are_refused(desk: Desk, terms: Any) -> None:
-    await desk.refused(422, "PATCH", "/accounts/bookmaker/demo-vertex", terms)
+WRONG_TERMS: list[dict[str, Any]] = [
+    {"minStake": 0}, {"minStake": -1}, {"minStake": "NaN"}, {"stakeStep": 0}, {"stakeStep": "1e-999999"},
+    {"minStake": 10**7}, {"currency": "euro"}, {"priority": 1.5}, {"secrets": {}}, {"minStake": True},
+]  # fmt: skip
+
+
+async def test_terms_that_are_not_amounts_are_refused(desk: Desk) -> None:
+    for terms in WRONG_TERMS:
+        await desk.refused(422, "PATCH", "/accounts/bookmaker/demo-vertex", terms)
+    assert await desk.audit() == []
 
 
 async def test_a_bookmaker_account_with_bets_that_are_not_settled_is_not_switched_off(api: Api, desk: Desk) -> None:
@@ -248,24 +251,31 @@ def wrong_bodies() -> list[Any]:
     return bodies
 
 
-@pytest.mark.parametrize("number", range(len(wrong_bodies())))
-async def test_a_refused_body_is_never_repeated(desk: Desk, number: int) -> None:
-    answer = await desk.call("PUT", "/accounts/exchange/kalshi-9", wrong_bodies()[number])
-    assert answer.status_code == 422, answer.text
-    assert not leaks(answer.text)
-    assert set(answer.json()["detail"][0]) == {"loc", "msg", "type"}
+async def test_a_refused_body_is_never_repeated(desk: Desk) -> None:
+    for body in wrong_bodies():
+        answer = await desk.call("PUT", "/accounts/exchange/kalshi-9", body)
+        assert answer.status_code == 422, answer.text
+        assert not leaks(answer.text)
+        assert set(answer.json()["detail"][0]) == {"loc", "msg", "type"}
+    await desk.refused(404, "GET", "/accounts/exchange/kalshi-9")
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [b'{"secrets": {"key_id": "PLANTED-key-id-4711"', b'{"client": "PLANTED-key-id-4711", "n": NaN}',
-     b'"PLANTED-key-id-4711', b"PLANTED-key-id-4711=1", b"[" * 100_000, b'{"a": "PLANTED-key-id-4711\xff"}',
-     b'{"a": "PLANTED-key-id-4711", "n": ' + b"9" * 5000 + b"}", b""],
-    ids=["cut", "nan", "text", "form", "deep", "not utf-8", "a long number", "nothing"],
-)  # fmt: skip
-async def test_what_is_not_even_json_is_not_repeated_either(api: Api, raw: bytes) -> None:
+UNREADABLE = {
+    "cut": b'{"secrets": {"key_id": "PLANTED-key-id-4711"',
+    "nan": b'{"client": "PLANTED-key-id-4711", "n": NaN}',
+    "text": b'"PLANTED-key-id-4711',
+    "form": b"PLANTED-key-id-4711=1",
+    "deep": b"[" * 100_000,
+    "not utf-8": b'{"a": "PLANTED-key-id-4711\xff"}',
+    "a long number": b'{"a": "PLANTED-key-id-4711", "n": ' + b"9" * 5000 + b"}",
+    "nothing": b"",
+}
+
+
+async def test_what_is_not_even_json_is_not_repeated_either(api: Api) -> None:
     headers = {"X-API-Key": api.keys["operator"], "Content-Type": "application/json"}
     url = "/api/v1/operator/accounts/exchange/kalshi-9"
-    answer = await api.http.put(url, content=raw, headers=headers)
-    assert answer.status_code == 422, answer.text
-    assert not leaks(answer.text)
+    for why, raw in UNREADABLE.items():
+        answer = await api.http.put(url, content=raw, headers=headers)
+        assert answer.status_code == 422, why
+        assert not leaks(answer.text), why

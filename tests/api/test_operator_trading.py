@@ -121,10 +121,13 @@ async def test_what_is_wrong_is_named_and_changes_nothing(api: Api, desk: Desk) 
 async def test_a_market_is_one_of_a_tournament_and_a_client_exists(desk: Desk) -> None:
     (wrong,) = await desk.refused(422, "GET", PATH, marketId=171)
     assert "give tournamentId too" in wrong["msg"]
-    for query in ({"tournamentId": 0}, {"tournamentId": "x"}, {"tournamentId": 17, "marketId": 2**31}):
+    wrong_queries: list[dict[str, Any]] = [
+        {"tournamentId": 0}, {"tournamentId": "x"}, {"tournamentId": 17, "marketId": 2**31},
+    ]  # fmt: skip
+    for query in wrong_queries:
         await desk.refused(422, "PUT", PATH, {}, **query)
     for method, path in (("GET", ""), ("PUT", ""), ("GET", "/versions")):
-        body = {} if method == "PUT" else None
+        body: dict[str, Any] | None = {} if method == "PUT" else None
         assert await desk.refused(404, method, f"/clients/nobody/parameters{path}", body) == "Client not found"
 
 

@@ -175,3 +175,18 @@ def test_another_secret_key_cannot_read_the_credentials(database_url: str, kalsh
 
 def test_without_accounts_the_list_says_so(database_url: str) -> None:
     assert accounts(database_url).stdout == "there are no accounts yet\n"
+
+
+async def test_nobody_is_called_everybody(database_url: str, kalshi: Path) -> None:
+    options = ("--client", "global", "--venue", "kalshi", "--file", str(kalshi))
+    done = accounts(database_url, "add", "exchange", "kalshi-1", *options)
+    assert done.returncode == 1
+    assert done.stderr == "overround: --client: global is not a client: it means everybody\n"
+    assert rows(database_url, "SELECT client FROM clients") == []
+
+
+async def test_an_account_added_here_is_in_the_audit(database_url: str, kalshi: Path) -> None:
+    assert add(database_url, kalshi).returncode == 0
+    ((kind, by, client, body),) = rows(database_url, "SELECT kind, changed_by, client, body FROM changes")
+    assert (kind, by, client) == ("account.put", "console", "acme:vertex")
+    assert body == {"new": {"kind": "exchange", "venue": "kalshi"}}

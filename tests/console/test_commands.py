@@ -86,11 +86,12 @@ def test_migrate_is_harmless_to_repeat(blank_database_url: str) -> None:
 
 def test_an_operators_key_is_created_listed_and_revoked(database_url: str) -> None:
     settings = {"DATABASE_URL": database_url, "OVERROUND_SECRET_KEY": "pepper"}
-    created = console("keys", "create", "--operator", **settings)
+    created = console("keys", "create", "--operator", "--label", "ann", **settings)
     assert created.returncode == 0, created.stderr
     listed = console("keys", "list", **settings)
     key_id, kind = listed.stdout.split()[:2]
     assert kind == "operator"
+    assert listed.stdout.split()[-2:] == ["live", "ann"]
     assert created.stdout.strip()[-4:] in listed.stdout
     assert created.stdout.strip() not in listed.stdout
     assert console("keys", "revoke", key_id, **settings).returncode == 0
