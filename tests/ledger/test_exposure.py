@@ -22,9 +22,10 @@ AT_RISK_NOW = (
 )
 DEAD = (
     "INSERT INTO orders (client_order_id, client, account_id, exchange, fixture_id, market_id, outcome_id, "
-    "venue_market, contract, position, workflow_id, run_id, price, size, status, odds, priced_at) SELECT 'dead' || n, :client, "
-    "'kalshi-demo', 'kalshi', :fixture, 111, 111, 'KX', 'KX-1', 'no', 'w', 'r', 0.45, 100, 'CANCELLED', 2, now() "
-    "FROM generate_series(1, 3000) n"
+    "venue_market, contract, position, workflow_id, run_id, price, size, status, odds, priced_at) "
+    "SELECT 'dead' || n, :client, 'kalshi-demo', "
+    "'kalshi', :fixture, 111, 111, 'KX', 'KX-1', 'no', 'w', 'r', 0.45, 100, 'CANCELLED', 2, "
+    "now() FROM generate_series(1, 3000) n"
 )
 SIZES = st.integers(1, 100).map(D)
 PRICES = st.decimals(D("0.05"), D("0.95"), places=2)
