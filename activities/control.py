@@ -27,6 +27,7 @@ FLAGS: dict[Command, tuple[str, bool]] = {
     "soft_pause": ("soft_paused", True),
     "emergency": ("emergency", True),
 }
+CANCEL = "orders.cancel"
 SYSTEM = ("emergency", "soft_paused", "stopped", "paused")
 MANUAL = {"paused": ("paused_at", "pause_reason"), "stopped": ("stopped_at", "stop_reason")}
 DONE: dict[Command, str] = {
@@ -151,7 +152,13 @@ async def _in_markets(connection: AsyncConnection, asked: DropOrders) -> list[st
 
 
 async def _note_cancel(connection: AsyncConnection, asked: DropOrders) -> None:
+    """Write the command down, once however often it is attempted."""
     request = asked.request
+    known = select(t.changes.c.change_id).where(
+        t.changes.c.client == asked.client, t.changes.c.kind == CANCEL, t.changes.c.subject == asked.command_id
+    )
+    if (await connection.execute(known)).first() is not None:
+        return
     body = {
         "reason": request.reason,
         "orderIds": list(request.order_ids),
@@ -159,7 +166,7 @@ async def _note_cancel(connection: AsyncConnection, asked: DropOrders) -> None:
         "exchange": request.exchange,
         "whole": request.whole,
     }
-    await trail.record(connection, request.by, "orders.cancel", "", asked.client, body)
+    await trail.record(connection, request.by, CANCEL, asked.command_id, asked.client, body)
 
 
 async def _note(connection: AsyncConnection, change: GateChange) -> None:

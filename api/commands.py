@@ -5,7 +5,12 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import structlog
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
@@ -64,7 +69,7 @@ async def update(context: Context, scope: str, name: str, argument: Any, result:
                 result_type=result,
             )
             return answer
-    except TimeoutError:
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         raise Refusal(503, f"No answer within {ANSWER_SECONDS:.0f} s: the command may still be carried out") from None
     except (RPCError, RuntimeError, WorkflowUpdateFailedError) as error:
         log.warning("command not carried out", scope=scope, update=name, error=type(error).__name__)

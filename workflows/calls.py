@@ -51,15 +51,20 @@ async def note(name: str, argument: Any) -> None:
     )
 
 
-async def slow(name: str, argument: Any, result: type[T], *, summary: str, minutes: float | None = None) -> T:
-    """Run ``name`` as a regular activity until it answers, or ``minutes`` have passed; operators read ``summary``."""
+async def slow(
+    name: str, argument: Any, result: type[T], *, summary: str, minutes: float | None = None, alive: float = 15.0
+) -> T:
+    """Run ``name`` as a regular activity until it answers, or ``minutes`` have passed; operators read ``summary``.
+
+    An attempt that gives no sign of life for ``alive`` seconds is taken over by another worker.
+    """
     answer: T = await workflow.execute_activity(
         name,
         argument,
         result_type=result,
         start_to_close_timeout=timedelta(seconds=30),
         schedule_to_close_timeout=None if minutes is None else timedelta(minutes=minutes),
-        heartbeat_timeout=timedelta(seconds=15),
+        heartbeat_timeout=timedelta(seconds=alive),
         retry_policy=SLOW_RETRY,
         summary=summary,
     )

@@ -21,6 +21,8 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.calls import fast, slow
 
+ALIVE_SECONDS = 5.0
+"""Somebody waits for the answer of a command: its worker is soon known to be dead."""
 SWEEP_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -54,7 +56,9 @@ class ControlWorkflow:
         An owner that was told cancels until the venue says that the order is over.
         """
         summary = f"Tell the owners of {len(request.order_ids)} order(s) to cancel"
-        await slow("drop_orders", DropOrders(self._scope, request), int, summary=summary)
+        current = workflow.current_update_info()
+        asked = DropOrders(self._scope, request, current.id if current else "")
+        await slow("drop_orders", asked, int, summary=summary, alive=ALIVE_SECONDS)
         return list(request.order_ids)
 
     @workflow.run
@@ -83,6 +87,6 @@ class ControlWorkflow:
 
     async def _sweep(self, summary: str) -> int:
         """Tell every owner how the gate stands; how many still own resting orders."""
-        left = await slow("sweep_gate", Sweep(self._scope, self._blocked), int, summary=summary)
+        left = await slow("sweep_gate", Sweep(self._scope, self._blocked), int, summary=summary, alive=ALIVE_SECONDS)
         workflow.set_current_details(f"{self._scope}: {self._blocked or 'trading'}; {left} owner(s) of resting orders")
         return left

@@ -70,10 +70,11 @@ class CancelOrders:
 
 @dataclass(frozen=True, slots=True)
 class DropOrders:
-    """``CancelOrders`` of one client, to be told to the owners."""
+    """``CancelOrders`` of one client, to be told to the owners; ``command_id`` is written down once."""
 
     client: str
     request: CancelOrders
+    command_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ async def test_who_commanded_is_written_down_with_the_change_and_not_without_one
 
 
 async def drop(does: ControlActivities, client: str = CLIENT, **request: Any) -> int:
-    asked = DropOrders(client, CancelOrders(**{"order_ids": (), "by": "key 1", **request}))
+    asked = DropOrders(client, CancelOrders(**{"order_ids": (), "by": "key 1", **request}), "command 1")
     return int(await ActivityEnvironment().run(does.drop_orders, asked))
 
 
@@ -184,11 +184,12 @@ async def test_an_owner_that_ended_is_started_again_for_the_order_it_left(
     assert [(item.client_order_id, item.evidence.kind) for item in items] == [("c1", "lost")]
 
 
-async def test_who_cancelled_what_is_written_down(does: ControlActivities, ledger: AsyncEngine) -> None:
+async def test_who_cancelled_what_is_written_down_once_however_often_it_is_tried(does: ControlActivities, ledger: AsyncEngine) -> None:
     await claim(ledger, spec("c1"))
     number = await ids(ledger)
-    await drop(does, order_ids=(number["c1"],), reason="wrong line", fixture_id="f", whole=True)
-    (row,) = await rows(ledger, "SELECT client, kind, body, changed_by FROM changes")
-    assert (row.client, row.kind, row.changed_by) == (CLIENT, "orders.cancel", "key 1")
+    for _ in range(2):
+        await drop(does, order_ids=(number["c1"],), reason="wrong line", fixture_id="f", whole=True)
+    (row,) = await rows(ledger, "SELECT client, kind, subject, body, changed_by FROM changes")
+    assert (row.client, row.kind, row.subject, row.changed_by) == (CLIENT, "orders.cancel", "command 1", "key 1")
     told = {"reason": "wrong line", "orderIds": [number["c1"]], "fixtureId": "f", "exchange": None, "whole": True}
     assert row.body == told
