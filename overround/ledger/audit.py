@@ -109,6 +109,10 @@ def _compare_order(result: Audit, row: Row[Any], order: Mapping[str, Any]) -> No
         result.findings.append(
             f"order {row.client_order_id}: {row.filled} filled in the ledger, {order['filled']} at {row.exchange}"
         )
+    if row.venue_order_id not in (None, order["order_id"]):
+        result.findings.append(
+            f"order {row.client_order_id} is {row.venue_order_id} in the ledger, {order['order_id']} at {row.exchange}"
+        )
     open_here = row.status in ("PENDING_PLACEMENT", "PLACED", "PARTIAL")
     if open_here != (order["status"] == "open"):
         result.findings.append(
