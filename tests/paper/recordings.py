@@ -33,9 +33,11 @@ class Script:
 
     def define(self, at: float, status: str = "", *, in_play: bool | None = None, **runners: str) -> "Script":
         """A new definition; ``r2="REMOVED"`` changes runner 2."""
-        self.status = status or self.status
         self.in_play = self.in_play if in_play is None else in_play
-        self.runners |= {int(name[1:]): state for name, state in runners.items()}
+        return self._define(at, status or self.status, {int(name[1:]): state for name, state in runners.items()})
+
+    def _define(self, at: float, status: str, runners: dict[int, str]) -> "Script":
+        self.status, self.runners = status, self.runners | runners
         listed = [
             {"id": key, "status": state, "sortPriority": key, "name": self.names[key]}
             for key, state in self.runners.items()
@@ -54,10 +56,8 @@ class Script:
         return self.say(at, rc=rows)
 
     def close(self, at: float, winner: int | None = None) -> "Script":
-        ended = {f"r{key}": "WINNER" if key == winner else "LOSER" for key, s in self.runners.items() if s == "ACTIVE"}
-        if winner is None:
-            ended = {}
-        return self.define(at, "CLOSED", **ended)
+        ended = {key: "WINNER" if key == winner else "LOSER" for key, s in self.runners.items() if s == "ACTIVE"}
+        return self._define(at, "CLOSED", {} if winner is None else ended)
 
     def write(self, folder: Path, name: str = "made.ndjson") -> Path:
         path = folder / name

@@ -130,7 +130,7 @@ class Pair:
             assert (order.filled, order.remaining, order.price) == (row.filled, row.left, row.price)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(plans, st.booleans())
 def test_every_step_leaves_both_in_the_same_state(plan: list[tuple[Any, ...]], nets: bool) -> None:
     pair = Pair(nets=nets)
@@ -139,7 +139,7 @@ def test_every_step_leaves_both_in_the_same_state(plan: list[tuple[Any, ...]], n
         pair.agree()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(plans, st.booleans(), st.sampled_from(("1", "0", "0.5", "0.42")))
 def test_both_pay_the_same_when_the_market_ends(plan: list[tuple[Any, ...]], nets: bool, value: str) -> None:
     pair = Pair(nets=nets)
@@ -152,7 +152,7 @@ def test_both_pay_the_same_when_the_market_ends(plan: list[tuple[Any, ...]], net
     assert sum(pair.naive.cash.values()) + paid_fees == CASH * len(ACCOUNTS)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(plans, plans, st.booleans())
 def test_an_engine_read_back_from_its_store_goes_on_like_the_model(
     before: list[tuple[Any, ...]], after: list[tuple[Any, ...]], nets: bool

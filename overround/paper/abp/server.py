@@ -15,7 +15,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
 
 from overround.paper.abp.books import BookBet, Books, RoutedOrder
 from overround.paper.abp.hub import Hub
@@ -25,19 +24,11 @@ from overround.paper.abp.results import Results
 from overround.paper.abp.router import Router
 from overround.paper.abp.views import account_view, bet_view, offer_view, order_view
 from overround.paper.abp.wire import Problem, answer, loads
+from overround.paper.half_answer import HalfAnswer
 from overround.paper.world import Changed, PaperFixture, PaperMarket, World
 
 Handler = Callable[[Request, str], Awaitable[Response]]
 PAGE = 100
-
-
-class CutOff(Response):
-    """Headers and half a body, then the connection closes: the client never learns what happened."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"4096")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b'{"status":"acc', "more_body": True})
 
 
 class PaperAbp:
@@ -194,7 +185,7 @@ class PaperAbp:
         """The answer to a placement that has already happened, or one of its failures."""
         faults = self.world.faults
         if faults.fires("abp", "answer_lost") is not None:
-            return CutOff()
+            return HalfAnswer()
         if faults.fires("abp", "error_accepted") is not None:
             return answer({"detail": "internal error"}, 502)
         if (late := faults.fires("abp", "answer_late")) is not None:

@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from overround.paper.engine import PaperOrder
+from overround.paper.half_answer import HalfAnswer
 from overround.paper.kalshi.wire import ApiError
 
 if TYPE_CHECKING:
@@ -15,15 +15,6 @@ if TYPE_CHECKING:
 
 NAME = "kalshi"
 SHARK = "paper-shark"
-
-
-class BrokenOff(Response):
-    """Promises more bytes than it sends and stops: the client sees the connection break off in the answer."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"4096")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b'{"ord', "more_body": True})
 
 
 def before(venue: "PaperKalshi") -> None:
@@ -71,7 +62,7 @@ async def after(venue: "PaperKalshi", answer: Response) -> Response:
     """The answer to a write that was carried out, or what is left of it."""
     faults = venue.world.faults
     if faults.fires(NAME, "answer_lost") is not None:
-        return BrokenOff()
+        return HalfAnswer()
     if faults.fires(NAME, "error_accepted") is not None:
         raise ApiError(500, "internal_server_error", "internal error")
     if (late := faults.fires(NAME, "answer_late")) is not None:

@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from overround.paper.half_answer import HalfAnswer
 from overround.paper.polymarket.accounts import ApiKey, Trader
 from overround.paper.polymarket.answers import Denied, body_of, denied, error, object_of, whole
-from overround.paper.polymarket.faults import Dropped, after_placing
+from overround.paper.polymarket.faults import after_placing
 from overround.paper.polymarket.hub import VENUE
 from overround.paper.polymarket.listing import Condition
 from overround.paper.polymarket.render import plain_number
@@ -239,7 +240,7 @@ class _Private:
             return stopped
         answer = self._venue.desk.cancel(order_ids, trader.account)
         lost = self._venue.world.faults.fires(VENUE, "cancel_lost") is not None
-        return Dropped() if lost else JSONResponse(answer)
+        return HalfAnswer() if lost else JSONResponse(answer)
 
     async def cancel_all(self, _: Request, trader: Trader, __: ApiKey) -> Response:
         return self._stopped(True) or JSONResponse(self._venue.desk.cancel_where(trader.account))

@@ -4,27 +4,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
 
+from overround.paper.half_answer import HalfAnswer
 from overround.paper.polymarket.hub import VENUE
 from overround.paper.records import PaperOrder
 
 if TYPE_CHECKING:
     from overround.paper.polymarket.venue import PaperPolymarket
-
-
-class Dropped(Response):
-    """The connection breaks off before the answer is complete.
-
-    A response cannot close a socket, but announcing more bytes than are sent makes the server close it.
-    """
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        head = [(b"content-type", b"application/json"), (b"content-length", b"1000000")]
-        await send({"type": "http.response.start", "status": 200, "headers": head})
-        await send({"type": "http.response.body", "body": b"[", "more_body": True})
-        await asyncio.sleep(0)
-        raise ConnectionAbortedError("the paper venue drops this answer")
 
 
 async def after_placing(venue: "PaperPolymarket", response: Response, order_ids: list[str]) -> Response:
@@ -36,7 +22,7 @@ async def after_placing(venue: "PaperPolymarket", response: Response, order_ids:
         await asyncio.sleep(float(late.get("seconds", 1)))
     if faults.fires(VENUE, "error_accepted") is not None:
         return JSONResponse({"error": "Internal server error"}, 500)
-    return Dropped() if faults.fires(VENUE, "answer_lost") is not None else response
+    return HalfAnswer() if faults.fires(VENUE, "answer_lost") is not None else response
 
 
 async def _fill_first(venue: "PaperPolymarket", order_ids: list[str], details: dict[str, Any]) -> None:
