@@ -29,18 +29,15 @@ NEWEST = text(
     "SELECT coalesce(pg_sequence_last_value(CAST(pg_get_serial_sequence('events', 'event_id') AS regclass)), 0)"
 )
 PRUNED = text("SELECT coalesce(max(pruned), 0) FROM outbox")
-WANTED = (
-    "SELECT event_id, channel, event, client, payload, old FROM events WHERE {} AND channel = ANY(CAST(:{} AS text[])) "
-    "AND event_id > :place AND event_id <= :goal ORDER BY event_id LIMIT :most"
-)
-OWN, COMMON = WANTED.format("client = :client", "private"), WANTED.format("client IS NULL", "common")
-BOTH = f"(({OWN}) UNION ALL ({COMMON})) AS wanted"
 MISSED = text(
     "SELECT event_id, channel, event, client, CAST(payload AS text) AS payload, CAST(old AS text) AS old "
-    f"FROM {BOTH} ORDER BY event_id LIMIT :most"
+    "FROM events_missed(:client, CAST(:private AS text[]), CAST(:common AS text[]), :place, :goal, :most)"
 )
 """One index scan for the client's own events and one for everybody's."""
-COUNT = text(f"SELECT count(*) FROM (SELECT FROM {BOTH} LIMIT :most) AS counted")
+COUNT = text(
+    "SELECT count(*) FROM "
+    "events_missed(:client, CAST(:private AS text[]), CAST(:common AS text[]), :place, :goal, :most)"
+)
 MAY_PRUNE = text("SELECT pg_try_advisory_xact_lock(:lock)")
 LOCK = 0x6F76_7072_756E_6501
 DELETE = text(

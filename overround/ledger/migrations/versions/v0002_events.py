@@ -1,4 +1,4 @@
-"""Events are numbered by ``event_id`` alone; the database waits for the next one; what was pruned is remembered"""
+"""Events are numbered by ``event_id`` alone; the database waits for the next one, and remembers what was pruned"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,6 +20,20 @@ BEGIN
     RETURN QUERY SELECT * FROM events WHERE event_id > place ORDER BY event_id LIMIT most;
 END $$
 """
+WANTED = """(
+    SELECT * FROM events WHERE {} AND event_id > place AND event_id <= goal ORDER BY client, event_id LIMIT most
+)"""
+MISSED = f"""
+CREATE FUNCTION events_missed(
+    of_client text, private text[], common text[], place bigint, goal bigint, most integer
+) RETURNS SETOF events
+LANGUAGE sql STABLE SET enable_seqscan TO off SET enable_bitmapscan TO off AS $$
+    SELECT * FROM (
+        {WANTED.format("client = of_client AND channel = ANY(private)")}
+        UNION ALL {WANTED.format("client IS NULL AND channel = ANY(common)")}
+    ) AS wanted ORDER BY event_id LIMIT most
+$$
+"""
 TIDY = "ALTER TABLE events SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05)"
 OLD_XID = "(pg_current_xact_id()::text::bigint)"
 
@@ -35,10 +49,12 @@ def upgrade() -> None:
     )
     op.execute(TIDY)
     op.execute(WAIT)
+    op.execute(MISSED)
 
 
 def downgrade() -> None:
     """Back to the order of transactions; of events that are there it becomes the order of their numbers."""
+    op.execute("DROP FUNCTION events_missed")
     op.execute("DROP FUNCTION events_after")
     op.execute("ALTER TABLE events RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_insert_scale_factor)")
     op.drop_table("outbox")
