@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -57,6 +58,10 @@ class Once:
     key: str | None
     fingerprint: bytes
 
+    @property
+    def _lease(self) -> timedelta:
+        return timedelta(seconds=self.context.timing.lease)
+
     async def answer(self, work: Work, status: int = 200) -> Response:
         """The answer of ``work``, or the one given before."""
         if self.key is None:
@@ -77,8 +82,8 @@ class Once:
 
     async def _take(self, key: str) -> Claim | Response:
         """The right to answer, or the answer; waits for one that is being given."""
-        lease = self.context.timing.lease
-        for _ in range(int((lease + 5) / PAUSE)):
+        lease = self._lease
+        for _ in range(int((lease.total_seconds() + 5) / PAUSE)):
             async with self.context.engine.connect() as connection:
                 found = await idempotency.claim(connection, self.subject, key, self.fingerprint, lease)
             if isinstance(found, Claim):
@@ -103,7 +108,7 @@ class Once:
 
     async def _release(self, key: str) -> None:
         async with self.context.engine.connect() as connection:
-            await idempotency.release(connection, self.subject, key, self.context.timing.lease)
+            await idempotency.release(connection, self.subject, key, self._lease)
 
 
 def _again(status: int, body: str) -> Response:

@@ -1,6 +1,7 @@
 """Answers given once: what an ``Idempotency-Key`` stands for, shared by every API process and kept for a day."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from sqlalchemy import RowMapping, text
@@ -15,14 +16,13 @@ CLAIM = text(
     "INSERT INTO idempotency_keys AS held (subject, key, fingerprint) VALUES (:subject, :key, :fingerprint) "
     "ON CONFLICT (subject, key) DO UPDATE SET claimed_at = now() "
     "WHERE held.status IS NULL AND held.fingerprint = excluded.fingerprint "
-    "AND held.claimed_at < now() - make_interval(secs => :lease) "
+    "AND held.claimed_at < now() - :lease "
     "RETURNING request_id, xmax <> 0 AS resumed"
 )
 HELD = text("SELECT fingerprint, status, body FROM idempotency_keys WHERE subject = :subject AND key = :key")
 ANSWER = text("UPDATE idempotency_keys SET status = :status, body = :body WHERE subject = :subject AND key = :key")
 RELEASE = text(
-    "UPDATE idempotency_keys SET claimed_at = now() - make_interval(secs => :lease) "
-    "WHERE subject = :subject AND key = :key AND status IS NULL"
+    "UPDATE idempotency_keys SET claimed_at = now() - :lease WHERE subject = :subject AND key = :key AND status IS NULL"
 )
 
 
@@ -43,8 +43,10 @@ class Held:
     body: str = ""
 
 
-async def claim(connection: AsyncConnection, subject: str, key: str, fingerprint: bytes, lease: float) -> Claim | Held:
-    """Take the key, or say who has it. A claim not answered within ``lease`` seconds may be taken over."""
+async def claim(
+    connection: AsyncConnection, subject: str, key: str, fingerprint: bytes, lease: timedelta
+) -> Claim | Held:
+    """Take the key, or say who has it. A claim not answered within ``lease`` may be taken over."""
     values = {"subject": subject, "key": key}
     await connection.execute(FORGET, values)
     won = await connection.execute(CLAIM, {**values, "fingerprint": fingerprint, "lease": lease})
@@ -67,6 +69,6 @@ async def answer(connection: AsyncConnection, subject: str, key: str, status: in
     await connection.execute(ANSWER, {"subject": subject, "key": key, "status": status, "body": body})
 
 
-async def release(connection: AsyncConnection, subject: str, key: str, lease: float) -> None:
+async def release(connection: AsyncConnection, subject: str, key: str, lease: timedelta) -> None:
     """Nothing final was said: the next request under the key may try at once."""
     await connection.execute(RELEASE, {"subject": subject, "key": key, "lease": lease})

@@ -34,14 +34,41 @@ PATHS = [
     "/exposure",
     "/pnl/series",
     "/orders/1/workflows",
+    "POST /trading/pause",
+    "POST /trading/resume",
+    "POST /trading/stop",
+    "POST /trading/start",
+    "POST /orders/1/cancel",
+    "POST /orders/cancel",
+    "/config/markets",
+    "PUT /config/markets",
+    "/config/tournaments",
+    "POST /config/tournaments",
+    "PATCH /config/tournaments/7",
+    "DELETE /config/tournaments/7",
 ]
+IDS = {"/x": "/{fixtureId}", "/orders/1": "/orders/{orderId}", "/bets/1": "/bets/{betId}", "/7": "/{tournamentId}"}
+
+
+def method_and_path(named: str) -> tuple[str, str]:
+    """GET unless it says otherwise."""
+    method, _, path = named.rpartition(" ")
+    return method or "GET", path
 
 
 def test_no_endpoint_is_missing_from_these_tests() -> None:
-    paths = [path for path in create_app(Settings()).openapi()["paths"] if not path.startswith("/api/v1/operator/")]
-    documented = {path.removeprefix("/api/v1") for path in paths}
-    plain = {path.split("?")[0].replace("/x", "/{fixtureId}") for path in PATHS}
-    named = {path.replace("/orders/1", "/orders/{orderId}").replace("/bets/1", "/bets/{betId}") for path in plain}
+    documented = {
+        (method.upper(), path.removeprefix("/api/v1"))
+        for path, methods in create_app(Settings()).openapi()["paths"].items()
+        if not path.startswith("/api/v1/operator/")
+        for method in methods
+    }
+    named = set()
+    for method, path in map(method_and_path, PATHS):
+        plain = path.split("?")[0]
+        for given, name in IDS.items():
+            plain = plain.replace(given, name)
+        named.add((method, plain))
     assert named == documented
 
 
@@ -51,7 +78,8 @@ async def test_without_a_good_key_nothing_is_told(api: Api, path: str) -> None:
     bad |= {"inactive": api.keys["asleep"], "an operator's": api.keys["operator"]}
     for why, key in bad.items():
         headers = {} if key is None else {"X-API-Key": key}
-        answer = await api.http.get(f"/api/v1{path}", headers=headers)
+        method, place = method_and_path(path)
+        answer = await api.http.request(method, f"/api/v1{place}", headers=headers)
         assert answer.status_code == 401, why
         assert answer.json()["detail"] == "Invalid or missing API key"
         assert key is None or key == "" or key not in answer.text
