@@ -239,8 +239,8 @@ def test_a_namespace_that_cannot_be_made_is_not_used(monkeypatch: pytest.MonkeyP
             raise outcome
         return outcome
 
-    monkeypatch.setattr(identity.shutil, "which", lambda name: "/usr/bin/unshare")
-    monkeypatch.setattr(identity.subprocess, "run", run)
+    monkeypatch.setattr("console.embedded.identity.shutil.which", lambda name: "/usr/bin/unshare")
+    monkeypatch.setattr("console.embedded.identity.subprocess.run", run)
     assert not identity._mapping_works()
 
 
@@ -248,7 +248,7 @@ def test_root_without_anybody_to_become_is_told_what_to_set(monkeypatch: pytest.
     def nobody(name: str) -> Any:
         raise KeyError(name)
 
-    monkeypatch.setattr(identity.pwd, "getpwnam", nobody)
+    monkeypatch.setattr("console.embedded.identity.pwd.getpwnam", nobody)
     with pytest.raises(StartError, match="set DATABASE_URL"):
         identity.choose("nobody")
 
@@ -325,12 +325,12 @@ def test_what_initdb_said_last_is_what_the_operator_reads(tmp_path: Path) -> Non
 def test_a_machine_without_postgres_or_temporal_is_told_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(postgres.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(postgres.shutil, "which", lambda name: None)
-    monkeypatch.setattr(postgres.Path, "glob", lambda self, pattern: iter(()))
+    monkeypatch.setattr("console.embedded.postgres.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("console.embedded.postgres.shutil.which", lambda name: None)
+    monkeypatch.setattr("console.embedded.postgres.Path.glob", lambda self, pattern: iter(()))
     with pytest.raises(StartError, match="set DATABASE_URL"):
         postgres.locate()
-    monkeypatch.setattr(temporal.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr("console.embedded.temporal.sys.executable", str(tmp_path / "python"))
     with pytest.raises(StartError, match="set TEMPORAL_ADDRESS"):
         temporal.locate()
 

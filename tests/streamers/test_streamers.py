@@ -187,6 +187,11 @@ async def test_a_task_that_fails_goes_on(streamers: Any) -> None:
 
 async def test_a_changed_instrument_is_asked_for_again(streamers: Any) -> None:
     forgotten: list[Any] = []
-    streamers._odds.desk = SimpleNamespace(forget=lambda *which: forgotten.append(which) or {KEY})
+
+    def forget(*which: str) -> set[Any]:
+        forgotten.append(which)
+        return {KEY}
+
+    streamers._odds.desk = SimpleNamespace(forget=forget)
     streamers._market_changed("kalshi", "KXNBA")
     assert forgotten == [("kalshi", "KXNBA")]
