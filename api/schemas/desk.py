@@ -29,7 +29,7 @@ class EnginePart(Shape):
 
 
 class Venue(Shape):
-    """An account of the client, where it trades (exchange) or hedges (bookmaker)."""
+    """An account of the client, where it trades (exchange) or hedges (bookmaker); ``connected`` when all is well."""
 
     kind: Literal["exchange", "bookmaker"]
     venue: str
@@ -50,7 +50,7 @@ class Health(Shape):
                     "venue": "kalshi",
                     "accountId": "kalshi-1",
                     "active": True,
-                    "status": "live",
+                    "status": "connected",
                     "statusReason": "",
                 }
             ],

@@ -26,15 +26,16 @@ def _quote(odds: Decimal) -> Decimal:
     return (1 - 1 / odds - Decimal("0.02")).quantize(TICK, rounding="ROUND_FLOOR")
 
 
-async def signs_of_life(connection: AsyncConnection) -> None:
-    """The feed and every process were heard just now."""
+async def signs_of_life(connection: AsyncConnection, ahead: timedelta = timedelta(0)) -> None:
+    """The feed and every process were heard just now, or so much later: nothing beats during a test."""
     for name, detail in (("feed", {"fixtures": 57}), ("streamers", {}), ("trading", {}), ("hedging", {})):
         await beat(connection, name, detail)
+    await connection.execute(update(t.heartbeats).values(at=t.heartbeats.c.at + ahead))
 
 
 async def _accounts(connection: AsyncConnection, client: str) -> None:
     mine = t.exchange_accounts.c.client == client
-    balances = {"balance": "12480.55", "available": "9312.05", "status": "live"}
+    balances = {"balance": "12480.55", "available": "9312.05", "status": "connected"}
     await connection.execute(update(t.exchange_accounts).where(mine).values(**balances))
     polymarket = {
         "account_id": f"{client}-poly",
@@ -45,11 +46,11 @@ async def _accounts(connection: AsyncConnection, client: str) -> None:
     }
     await connection.execute(
         insert(t.exchange_accounts).values(
-            **polymarket, status="live", balance="8044.1", available="7120.90", currency="USDC"
+            **polymarket, status="connected", balance="8044.1", available="7120.90", currency="USDC"
         )
     )
     bookmaker = t.bookmaker_accounts.c.client == client
-    await connection.execute(update(t.bookmaker_accounts).where(bookmaker).values(status="live"))
+    await connection.execute(update(t.bookmaker_accounts).where(bookmaker).values(status="connected"))
 
 
 class Evening:
@@ -206,7 +207,7 @@ async def evening(connection: AsyncConnection, client: str = "demo") -> None:
     """Everything, for a client that ``rows.client`` made."""
     now = datetime.now(UTC)
     desk = Evening(connection, client, now)
-    await signs_of_life(connection)
+    await signs_of_life(connection, timedelta(minutes=5))
     await _accounts(connection, client)
     games = await desk.fixtures()
     await desk.history(*games[0], 60)

@@ -14,6 +14,7 @@ DISABLED = "document.getElementById('confirm-go').disabled"
 
 async def test_the_kill_button_needs_the_typed_word_and_then_stops_trading(commanding: Desk, sender: Sender) -> None:
     async with sender.api.writing() as connection:
+        await rows.fixture(connection)
         await rows.order(connection, "demo")
     page = commanding.page
     await commanding.sign_in(sender.api.keys["demo"], seen="1 in all")

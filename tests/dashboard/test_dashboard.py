@@ -1,14 +1,18 @@
 """The dashboard in a real browser, against the live API with rows in Postgres."""
 
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select, update
 
+from overround.ledger import outbox
 from overround.ledger import tables as t
-from overround.ledger.events import emit, order_payload
+from overround.ledger.events import emit, emit_all, order_payload
 from overround.ledger.keys import find_key, revoke_key
 from tests.api import rows
-from tests.api.conftest import PEPPER
+from tests.api.conftest import PEPPER, running
 from tests.dashboard.conftest import Desk
 from tests.dashboard.scene import evening
 
@@ -70,6 +74,8 @@ async def test_a_quote_stands_beside_the_bookmakers_price(desk: Desk) -> None:
 
 
 async def test_an_order_appears_and_changes_while_one_looks(desk: Desk) -> None:
+    async with desk.api.writing() as connection:
+        await rows.fixture(connection)
     await desk.sign_in(desk.api.keys["demo"])
     await desk.page.sees("No order rests at the moment.")
     row = await _order(desk)
@@ -111,6 +117,7 @@ async def test_what_the_engine_lacks_is_said_though_nobody_forbade_trading(desk:
     await desk.sign_in(desk.api.keys["demo"], seen="Allowed, with trouble")
     await desk.page.sees("The odds feed was never heard.", "#status-panel")
     await desk.page.sees("Process hedging is not running", "#status-panel")
+    await desk.page.sees("Account demo-vertex is starting.", "#status-panel")
 
 
 async def test_a_wrong_key_is_told_plainly(desk: Desk) -> None:
@@ -165,5 +172,78 @@ window.refuse = false;
 const Real = window.WebSocket;
 window.WebSocket = class extends Real {
   constructor(url) { super(window.refuse ? "ws://" + location.host + "/nowhere" : url); sockets.push(this); }
+};
+"""
+
+
+async def test_events_that_are_gone_are_replaced_by_reading_the_lists_again(desk: Desk) -> None:
+    await desk.page.call("Page.addScriptToEvaluateOnNewDocument", source=KEEP_SOCKETS)
+    row = await _order(desk)
+    await desk.sign_in(desk.api.keys["demo"], seen="1 in all")
+    await desk.page.run("window.refuse = true; sockets.at(-1).close()")
+    await desk.page.sees("not connected", "#connection")
+    await _tell(desk, row, "UPDATE", status="CANCELLED")
+    assert await outbox.prune(desk.api.engine, timedelta(0)) == 1
+    await desk.page.run("window.refuse = false")
+    await desk.page.sees("cancelled", "#orders-panel tbody")
+
+
+async def test_a_server_that_does_not_answer_is_never_shown_as_trading(desk: Desk) -> None:
+    async with desk.api.writing() as connection:
+        await evening(connection)
+    await desk.sign_in(desk.api.keys["demo"], seen="Trading")
+    await desk.page.run("window.fetch = () => Promise.reject(new TypeError('down'))")
+    await desk.page.click("#pnl-hours button")
+    await desk.page.sees("Not up to date: The server does not answer", "#pnl-panel")
+    await desk.page.until("document.getElementById('verdict').innerText === 'Not known'")
+    await desk.page.sees("Last known: Trading", "#status-panel")
+
+
+async def test_when_the_minute_is_nearly_used_up_it_reads_less_and_says_so(desk: Desk) -> None:
+    async with running(desk.api.engine.url.render_as_string(hide_password=False), rest_limit_per_minute=13) as tight:
+        scarce = Desk(replace(desk.api, url=tight.url), desk.page)
+        await scarce.sign_in(desk.api.keys["demo"], seen="in all")
+        await scarce.page.sees("nearly used up", "#notice")
+        before = len(scarce.page.asked)
+        await asyncio.sleep(1.5)
+        assert scarce.page.asked[before:] == []
+
+
+async def test_hundreds_of_changes_at_once_leave_the_page_right(desk: Desk) -> None:
+    async with desk.api.writing() as connection:
+        placed = [await rows.order(connection, "demo") for _ in range(60)]
+    await desk.sign_in(desk.api.keys["demo"], seen="60 in all")
+    async with desk.api.writing() as connection:
+        for size in range(1, 11):
+            changes = [(order_payload(row | {"filled": size}), order_payload(row)) for row in placed]
+            await emit_all(connection, "orders", "UPDATE", "demo", changes)
+    matched = "[...document.querySelectorAll('#orders-panel tbody tr')].map((row) => row.cells[7].innerText.trim())"
+    await desk.page.until(f"{matched}.join() === Array(60).fill('10').join()")
+
+
+async def test_an_answer_that_was_overtaken_does_not_count(desk: Desk) -> None:
+    await desk.page.call("Page.addScriptToEvaluateOnNewDocument", source=SLOW_WEEK)
+    async with desk.api.writing() as connection:
+        order = await rows.order(connection, "demo", settlement="WON")
+        await rows.settled(connection, order, "1000")
+        long_ago = update(t.settlements).values(booked_at=t.settlements.c.booked_at - timedelta(hours=30))
+        await connection.execute(long_ago)
+    await desk.sign_in(desk.api.keys["demo"], seen="Nothing was booked in this time.")
+    await desk.page.click("[data-hours='168']")
+    await desk.page.click("[data-hours='1']")
+    await desk.page.until("window.answered")
+    await asyncio.sleep(0.3)
+    assert await desk.page.text("#pnl-reading") == "0.00"
+
+
+SLOW_WEEK = """
+const real = window.fetch;
+window.fetch = async (url, options) => {
+  const answer = await real(url, options);
+  if (url.includes("hours=168")) {
+    await new Promise((done) => setTimeout(done, 400));
+    window.answered = true;
+  }
+  return answer;
 };
 """

@@ -131,11 +131,20 @@ class Page:
         await self.until(f"document.querySelector({json.dumps(selector)}).innerText.includes({json.dumps(words)})")
 
     async def click(self, selector: str) -> None:
-        """As with a mouse: in the middle of the element."""
-        script = f"""(() => {{ const box = document.querySelector({json.dumps(selector)});
-            box.scrollIntoView({{block: "center"}}); const at = box.getBoundingClientRect();
-            return [at.x + at.width / 2, at.y + at.height / 2]; }})()"""
-        x, y = await self.run(script)
+        """As with a mouse: in the middle of the element, once nothing lies over it and it has stopped moving."""
+        script = f"""new Promise((done) => {{
+            const one = document.querySelector({json.dumps(selector)});
+            one.scrollIntoView({{block: "center"}});
+            const place = () => {{ const box = one.getBoundingClientRect();
+                return [box.x + box.width / 2, box.y + box.height / 2]; }};
+            const before = place();
+            setTimeout(() => {{
+                const [x, y] = place();
+                const still = x === before[0] && y === before[1];
+                done(still && one.contains(document.elementFromPoint(x, y)) ? [x, y] : null);
+            }}, 30);
+        }})"""
+        x, y = await self.until(script)
         for kind in ("mousePressed", "mouseReleased"):
             await self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 

@@ -76,19 +76,26 @@ export class Desk {
     for (const topic of topics) this.wanted.add(topic);
   }
 
+  /** Answers overtake each other: only the one asked for last counts. */
   async read(topic) {
-    this.readAt[topic] = performance.now();
+    const asked = (this.readAt[topic] = performance.now());
+    const latest = () => this.readAt[topic] === asked;
     this.wanted.delete(topic);
-    await this.attempt(topic, async () => this.store.set(topic, await this.readers[topic]()));
+    await this.attempt(topic, async () => {
+      const found = await this.readers[topic]();
+      if (latest()) this.store.set(topic, found);
+    }, latest);
   }
 
-  async attempt(topic, work) {
+  async attempt(topic, work, latest = () => true) {
     try {
       await work();
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (error.status === 401) this.denied(error.message);
-      else this.store.fail(topic, error);
+      else if (latest()) this.store.fail(topic, error);
+      if (error.status === 0) this.store.fail("status", error);
+      this.want("status");
     }
   }
 
@@ -191,6 +198,7 @@ export class Desk {
   /** A control, then what it made of the state. */
   async control(action, reason) {
     const status = await this.rest.post(`/trading/${action}`, { reason });
+    this.readAt.status = performance.now();
     this.store.set("status", status);
     this.want("health", "exposure");
     return status;

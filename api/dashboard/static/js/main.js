@@ -52,7 +52,7 @@ function showConnection(store, rest) {
   setInterval(() => {
     const wait = rest.pause;
     if (wait > 0) notice(`The client's requests of this minute are nearly used up: reading less for ${Math.ceil(wait)} s.`);
-  }, 5_000);
+  }, 1_000);
 }
 
 function openDesk(rest) {

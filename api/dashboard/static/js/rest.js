@@ -61,9 +61,10 @@ export class Rest {
 
   note(headers) {
     if (headers.has("X-RateLimit-Limit")) {
+      const [left, resetAt] = ["Remaining", "Reset"].map((name) => Number(headers.get(`X-RateLimit-${name}`)));
       this.limit = Number(headers.get("X-RateLimit-Limit"));
-      this.left = Number(headers.get("X-RateLimit-Remaining"));
-      this.resetAt = Number(headers.get("X-RateLimit-Reset"));
+      this.left = resetAt === this.resetAt ? Math.min(left, this.left) : left; // answers overtake each other
+      this.resetAt = resetAt;
     }
     const date = Date.parse(headers.get("Date") ?? "");
     if (!Number.isNaN(date) && Math.abs(date - Date.now()) > 2000) this.skew = date - Date.now();

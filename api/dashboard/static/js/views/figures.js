@@ -48,7 +48,7 @@ export function figures(store) {
     put(tiles.naked, size(exposure.naked), exposure.naked, none ? "" : "warn", "");
     if (none) {
       setAge(tiles.naked.below, null);
-      setText(tiles.naked.below, "everything is hedged");
+      setText(tiles.naked.below, "all hedged");
     } else setAge(tiles.naked.below, exposure.oldestSeconds, (seconds) => `oldest ${age(seconds)}`, NAKED_LATE);
   }
 

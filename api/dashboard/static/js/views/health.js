@@ -5,7 +5,7 @@ import { age, money, NOTHING } from "../format.js";
 import { Table } from "../table.js";
 import { fillPanel } from "./panel.js";
 
-const DOTS = { live: "good", never: "off", starting: "warn" };
+const DOTS = { live: "good", connected: "good", never: "off", starting: "warn" };
 
 function dot(state) {
   return h("span", { class: `dot ${DOTS[state] ?? "bad"}`, "aria-hidden": "true" });

@@ -7,8 +7,9 @@ export function fillPanel(id, topic, store, element, again) {
   const state = h("p", { class: "empty", role: "status" }, "Loading…");
   const retry = h("button", { class: "quiet", onclick: again }, "Try again");
   retry.hidden = true;
+  const place = h("div", { class: "content" }, state, retry, element);
   const panel = byId(id);
-  panel.insertBefore(h("div", { class: "content" }, element, state, retry), panel.querySelector("footer"));
+  panel.insertBefore(place, panel.querySelector("footer"));
 
   function show() {
     const error = store.errors.get(topic);
@@ -16,6 +17,7 @@ export function fillPanel(id, topic, store, element, again) {
     element.hidden = !loaded;
     state.hidden = loaded && !error;
     retry.hidden = !error;
+    place.classList.toggle("old", Boolean(error));
     state.classList.toggle("error", Boolean(error));
     setText(state, error ? `${loaded ? "Not up to date" : "Could not be read"}: ${error.message}` : "Loading…");
   }

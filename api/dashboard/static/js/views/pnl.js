@@ -54,6 +54,7 @@ function options(width, height, moved) {
 function spread(low, high) {
   const [least, most] = [Math.min(low, 0), Math.max(high, 0)];
   const room = (most - least || 1) * 0.08;
+  if (least === most) return [-1, 1];
   return [least === 0 ? 0 : least - room, most === 0 ? 0 : most + room];
 }
 
@@ -70,7 +71,8 @@ export function pnl(store, desk) {
   const canvas = h("div", { role: "img" });
   let [plot, line] = [null, null];
   fillPanel("pnl-panel", "series", store, h("span"), () => desk.read("series"));
-  place.append(canvas);
+  const nothing = h("p", { class: "empty over" }, "Nothing was booked in this time.");
+  place.append(canvas, nothing);
 
   function read(index) {
     const point = line?.points[index ?? -1];
@@ -84,6 +86,7 @@ export function pnl(store, desk) {
     const { series } = store.single;
     if (!series) return;
     line = lineOf(series);
+    nothing.hidden = series.points.length > 0;
     const [width, height] = [Math.max(canvas.clientWidth, LEAST_WIDTH), canvas.clientHeight];
     if (plot === null) plot = new uPlot(options(width, height, read), line.data, canvas);
     else {

@@ -11,6 +11,7 @@ const WORDS = {
   system_stopped: ["Stopped by the operator", "Nothing is quoted for anybody.", "bad"],
   emergency: ["Emergency", "Every order is cancelled; open positions are only reduced.", "bad"],
 };
+const CONNECTED = "connected";
 const ENGINE = {
   streamers: "nothing follows odds and fills",
   trading: "nothing places orders",
@@ -24,10 +25,14 @@ export function obstacles(health) {
   const { feed, engine, venues } = health;
   if (feed.status === "never") found.push("The odds feed was never heard.");
   if (feed.status === "silent") found.push(`The odds feed is silent for ${age(Number(feed.ageSeconds))}.`);
-  for (const part of engine) if (part.status !== "live") found.push(`Process ${part.name} is ${part.status === "never" ? "not running" : "silent"}: ${ENGINE[part.name]}.`);
-  for (const venue of venues) {
-    if (!venue.active) found.push(`Account ${venue.accountId} is switched off.`);
-    else if (venue.status !== "live") found.push(`Account ${venue.accountId} is ${venue.status}${venue.statusReason ? `: ${venue.statusReason}` : "."}`);
+  for (const part of engine) {
+    const how = part.status === "never" ? "not running" : "silent";
+    if (part.status !== "live") found.push(`Process ${part.name} is ${how}: ${ENGINE[part.name]}.`);
+  }
+  for (const { accountId, active, status, statusReason } of venues) {
+    const why = statusReason ? `: ${statusReason}` : ".";
+    if (!active) found.push(`Account ${accountId} is switched off.`);
+    else if (status !== CONNECTED) found.push(`Account ${accountId} is ${status}${why}`);
   }
   return found;
 }
@@ -56,6 +61,7 @@ export function verdict(store, now) {
   function show() {
     const { status, health } = store.single;
     const error = store.errors.get("status") ?? store.errors.get("health");
+    document.title = `${status && !error ? WORDS[status.status][0] : "Not known"} · ${status?.clientName ?? "overround"}`;
     if (error || !status) {
       panel.dataset.state = error ? "unknown" : "loading";
       setText(title, error ? "Not known" : "…");
