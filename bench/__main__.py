@@ -1,7 +1,7 @@
 """``python -m bench [PART ...] [--json FILE]``: run the measures, print the table.
 
 Parts: quotes, hedges, emergency, takeover, guard, sustained, memory. All of them take under four minutes. When named:
-broadcast and resume, the API's socket on a stage of its own.
+broadcast and resume, the API's socket, and lists, a million orders behind its lists, on stages of their own.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import kills, load, quotes, ws
+from bench import api_lists, kills, load, quotes, ws
 from bench.figures import Report, figure, markdown, percentile, single, table
 from bench.rig import NotInTime, Rig, new_folder, opened, remove
 
@@ -139,6 +139,8 @@ class Run:
 
 LIMIT = 215.0
 """Seconds after which no further part begins: a whole run stays under four minutes on a slow machine too."""
+ALONE = (*ws.PARTS, *api_lists.PARTS)
+"""Parts on a stage of their own, measured only when named."""
 PARTS = ("quotes", "hedges", "emergency", "memory", "sustained", "takeover", "guard")
 
 
@@ -157,6 +159,8 @@ def measure(plan: Plan) -> Report:
     report = Report(machine())
     if set(plan.parts) & set(ws.PARTS):
         _measure_socket(plan, report)
+    if set(plan.parts) & set(api_lists.PARTS):
+        _measure_lists(report)
     if set(plan.parts) & set(PARTS):
         _measure_engine(plan, report)
     return report
@@ -166,6 +170,14 @@ def _measure_socket(plan: Plan, report: Report) -> None:
     folder = new_folder()
     try:
         ws.measure(plan.parts, folder, report)
+    finally:
+        remove(folder)
+
+
+def _measure_lists(report: Report) -> None:
+    folder = new_folder()
+    try:
+        api_lists.measure(report, folder)
     finally:
         remove(folder)
 
@@ -190,7 +202,7 @@ def plan_of(arguments: Sequence[str]) -> tuple[Plan, argparse.Namespace]:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.split("\n\n", 1)[0])
     parser.add_argument(
-        "part", nargs="*", help=f"what to measure: {', '.join(PARTS)} (default: all these); {', '.join(ws.PARTS)}"
+        "part", nargs="*", help=f"what to measure: {', '.join(PARTS)} (default: all these); {', '.join(ALONE)}"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
@@ -201,7 +213,7 @@ def plan_of(arguments: Sequence[str]) -> tuple[Plan, argparse.Namespace]:
     parser.add_argument("--both", action="store_true", help="quote every market on both exchanges, not on one in turn")
     parser.add_argument("--repeats", type=int, default=3, help="emergencies and kills")
     given = parser.parse_args(arguments)
-    if unknown := set(given.part) - {*PARTS, *ws.PARTS}:
+    if unknown := set(given.part) - {*PARTS, *ALONE}:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     plan = Plan(given.part or PARTS, given.moves, given.fills, given.seconds, given.fixtures, given.both, given.repeats)
     return plan, given

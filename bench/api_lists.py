@@ -7,7 +7,7 @@ import asyncio
 import http.client
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
@@ -26,6 +26,7 @@ from overround.ledger import migrate
 from overround.ledger.db import connect
 from overround.ledger.keys import create_key
 
+PARTS = ("lists",)
 ORDERS = 1_000_000
 WARM = 12
 """Requests before measuring: statements are prepared at their fifth use, and planned for good at their tenth."""
@@ -125,6 +126,9 @@ class Caller:
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
         self._headers = {"X-API-Key": key}
 
+    def close(self) -> None:
+        self._connection.close()
+
     def get(self, path: str) -> tuple[float, bytes]:
         """Milliseconds until the whole answer is there, and the answer; anything but 200 is an error."""
         began = time.perf_counter()
@@ -136,10 +140,10 @@ class Caller:
             raise RuntimeError(f"{path} answered {answer.status}: {body[:200]!r}")
         return took, body
 
-    def times(self, paths: list[str], count: int) -> list[float]:
+    def times(self, paths: list[str], count: int, warm: int = WARM) -> list[float]:
         """``count`` requests over ``paths`` in turn, after some to warm up."""
-        taken = [self.get(paths[place % len(paths)])[0] for place in range(WARM + count)]
-        return taken[WARM:]
+        taken = [self.get(paths[place % len(paths)])[0] for place in range(warm + count)]
+        return taken[warm:]
 
     def walk(self, path: str, pages: int) -> list[float]:
         """Page after page by cursor."""
@@ -183,17 +187,16 @@ def served(folder: Path, url: str) -> Iterator[str]:
         process.kill()
 
 
-def measure_on(report: Report, folder: Path, url: str, count: int = 200) -> None:
+def measure_on(report: Report, folder: Path, url: str, count: int = 200, warm: int = WARM) -> None:
     """Ask for everything, ``count`` times each, of a filled ledger."""
     key = asyncio.run(key_for(url, BIG))
-    with served(folder, url) as address:
-        caller = Caller(address, key)
-        floor = caller.times([_path("/me")], count)
+    with served(folder, url) as address, closing(Caller(address, key)) as caller:
+        floor = caller.times([_path("/me")], count, warm)
         for name, paths in requests_of(facts(url)).items():
-            report.add(figure(name, "ms", caller.times(paths, count), floor, aim=AIM))
+            report.add(figure(name, "ms", caller.times(paths, count, warm), floor, aim=AIM))
         for name, path in (("/orders", "/orders?pageSize=50"), ("/positions", "/positions?pageSize=50")):
             report.add(figure(f"{name} by cursor", "ms", caller.walk(f"/api/v1{path}", count), floor, aim=AIM))
-        longest = caller.times([_path("/orders", {"pageSize": 2000})], 20)
+        longest = caller.times([_path("/orders", {"pageSize": 2000})], max(1, count // 10), warm)
         report.add(figure("/orders, 2000 a page", "ms", longest, floor, note="nearly all of it is writing the JSON"))
     slow = [item.name for item in report.figures if item.aim == AIM and item.p99 > LIMIT_MS]
     report.notes.append(f"above 50 ms at p99: {', '.join(slow) or 'none'}")

@@ -57,7 +57,8 @@ INSERT INTO orders (client_order_id, client, account_id, exchange, fixture_id, t
           CASE WHEN draw / 100 %% 10 < 6 THEN 'c01:vertex'
             ELSE format('c%%s:vertex', lpad((2 + n %% 19)::text, 2, '0')) END client,
           CASE n %% 2 WHEN 0 THEN 'kalshi' ELSE 'polymarket' END exchange,
-          n > %(orders)s * 0.99 live, now() - interval '60 days' * (1 - n::numeric / %(orders)s) AS made
+          n > %(orders)s - greatest(%(orders)s * 0.01, 1000) live,
+          now() - interval '60 days' * (1 - n::numeric / %(orders)s) AS made
         FROM (SELECT n, abs(hashint8(n)) draw FROM generate_series(1, %(orders)s) n) numbers
       ) placed
     ) told
