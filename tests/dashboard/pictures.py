@@ -15,36 +15,35 @@ from tests.support import browser
 from tests.support.browser import Page
 from tests.support.servers import cloned_database, make_template, running_postgres
 
-VIEWS = (
-    ("dashboard-dark", {"width": 1280, "height": 800, "scheme": "dark"}),
-    ("dashboard-light", {"width": 1280, "height": 800, "scheme": "light"}),
-    ("dashboard-phone", {"width": 390, "height": 844, "scheme": "dark"}),
-)
+DARK, LIGHT, PHONE = (1280, 800, "dark"), (1280, 800, "light"), (390, 844, "dark")
+DRAWN = "document.querySelector('.u-over') !== null && document.querySelectorAll('.opener').length > 5"
 
 
-async def take(database_url: str, state: Path, into: Path, ui: str) -> None:
-    """Sign in, look, open the first filled order, and save each view."""
+async def take(database_url: str, state: Path, into: Path) -> None:
+    """The whole desk in both themes and on a phone; an order opened to its bets."""
+    ui = "http://127.0.0.1:8233"
     async with running(database_url, temporal_ui_url=ui) as api, browser.running(state) as wire:
         async with api.writing() as connection:
             await rows.client(connection, "demo")
             key = await create_key(connection, PEPPER, "client", "demo")
             await evening(connection)
-        for name, view in VIEWS:
+        for name, (width, height, scheme) in (("dark", DARK), ("phone", PHONE), ("light", LIGHT)):
             async with api.writing() as connection:
                 await signs_of_life(connection)
             async with browser.new_page(wire) as page:
-                await page.look(**view)  # type: ignore[arg-type]
+                await page.look(width=width, height=height, scheme=scheme)
                 await Desk(api, page).sign_in(key, seen="in all")
-                await page.until(
-                    "document.querySelector('.u-over') !== null && document.querySelectorAll('.opener').length > 5"
-                )
-                await _settle(page, into / f"{name}.png")
-                await page.click("[data-filter=matched]")
-                await page.run("document.querySelectorAll('.opener')[2].click()")
-                await page.run("document.getElementById('orders-panel').scrollIntoView()")
-                await _settle(page, into / f"{name}-orders.png")
-                await page.press("k")
-                await _settle(page, into / f"{name}-stop.png")
+                await page.until(DRAWN)
+                await _settle(page, into / f"dashboard-{name}.png")
+                if name == "light":
+                    await _open_an_order(page)
+                    await _settle(page, into / "dashboard-orders.png")
+
+
+async def _open_an_order(page: Page) -> None:
+    await page.click("[data-filter=matched]")
+    await page.run("document.querySelectorAll('.opener')[2].click()")
+    await page.run("document.getElementById('orders-panel').scrollIntoView()")
 
 
 async def _settle(page: Page, path: Path) -> None:
@@ -58,7 +57,7 @@ def main() -> None:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(running_postgres(state))
         url = stack.enter_context(cloned_database(server, make_template(server)))
-        asyncio.run(take(url, state / "profile", Path(sys.argv[1]), "http://127.0.0.1:8233"))
+        asyncio.run(take(url, state / "profile", Path(sys.argv[1])))
 
 
 if __name__ == "__main__":
