@@ -10,7 +10,7 @@ from overround.ledger import outbox
 from overround.ledger.outbox import Stored
 
 MOST = 50_000
-STEP = 1000
+STEP = 500
 STALL_SECONDS = 10.0
 
 

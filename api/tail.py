@@ -12,6 +12,8 @@ from overround.ledger.outbox import Stored
 PATIENCE = 0.25
 """Seconds the database waits for events: so long may somebody wait who needs the table for himself."""
 LONG = 5.0
+AT_ONCE = 250
+"""Events read in one go: nothing else in the process runs while they are decoded."""
 log = structlog.get_logger(__name__)
 
 
@@ -44,7 +46,7 @@ class Tail:
             suspects &= await outbox.writers(connection)
         return cls(place)
 
-    async def next(self, connection: AsyncConnection, most: int = outbox.CHUNK) -> list[Stored]:
+    async def next(self, connection: AsyncConnection, most: int = AT_ONCE) -> list[Stored]:
         """The events that may be told now, perhaps none, at most ``PATIENCE`` seconds later.
 
         The caller moves ``place``. Raises ``Lost`` when the next ones are gone.
