@@ -20,7 +20,7 @@ from api.once import Attempt, OnceOnly
 from api.operator.routing import ExactRoute
 from api.parameters import RowId
 from api.routing import ABSENT, COMMANDS, router
-from api.schemas import Cancel, Cancelled, CancelMany, Order, PartialFailure
+from api.schemas import Cancel, Cancelled, CancelMany, Order, PartialFailure, Problem
 from overround.domain.control import CancelOrders
 from overround.domain.orders import OPEN, OrderStatus
 from overround.ledger import resting
@@ -34,24 +34,35 @@ SALE = "it sells back what could not be hedged, and ends by itself"
 FAILED: dict[int | str, dict[str, Any]] = {
     502: {"model": PartialFailure, "description": "Some of the orders may still rest; `failed` says which and why."}
 }
+NONE: dict[int | str, dict[str, Any]] = {
+    **COMMANDS,
+    404: {"model": PartialFailure, "description": "None of the orders is this client's."},
+    409: {
+        "model": PartialFailure | Problem,
+        "description": f"All of them were over; or {COMMANDS[409]['description']}",
+    },
+}
 Why = Annotated[Cancel | None, Body()]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the orders asked for, in their order."""
+    """What became of the orders asked for, in their order; ``asked`` is how many."""
 
+    asked: int
     orders: list[Item]
     failed: list[Item]
 
     def answer(self) -> Item:
-        """The orders, or the 502 that names those that failed."""
-        if self.failed:
-            named = "; ".join(f"{item['orderId']}: {item['reason']}" for item in self.failed)
-            total = len(self.orders) + sum(1 for item in self.failed if item["code"] == "not_found")
-            detail = f"{len(self.failed)} of {total} orders were not cancelled: {named}"
-            raise Refusal(502, detail, extra={"failed": self.failed, "orders": self.orders})
-        return {"orders": self.orders}
+        """The orders; or 502 when some failed, 409 when all were over before, 404 when there are none of them."""
+        if not self.failed:
+            return {"orders": self.orders}
+        codes = {item["code"] for item in self.failed}
+        tried = len(self.failed) < self.asked or "unconfirmed" in codes
+        status = 502 if tried else 409 if "conflict" in codes else 404
+        named = "; ".join(f"{item['orderId']}: {item['reason']}" for item in self.failed)
+        detail = f"{len(self.failed)} of {self.asked} orders were not cancelled: {named}"
+        raise Refusal(status, detail, extra={"failed": self.failed, "orders": self.orders})
 
 
 @routes.post("/orders/{orderId}/cancel", response_model=Order, responses={**ABSENT, **COMMANDS, **FAILED})
@@ -72,13 +83,14 @@ async def cancel_order(caller: Caller, once: OnceOnly, orderId: RowId, why: Why 
     return await once.answer(work)
 
 
-@routes.post("/orders/cancel", response_model=Cancelled, responses={**COMMANDS, **FAILED})
+@routes.post("/orders/cancel", response_model=Cancelled, responses=NONE | FAILED)
 async def cancel_orders(caller: Caller, once: OnceOnly, which: CancelMany) -> Response:
     """Cancel several orders: by id, by fixture or exchange or both, or all.
 
     502 when any of them was unknown, over already, or is not confirmed as cancelled in time: the body names each, and
-    the engine goes on cancelling what was not confirmed. By fixture, exchange or all the engine places nothing new
-    there either until the odds change, or for a minute; to stop it for good, pause or stop trading.
+    the engine goes on cancelling what was not confirmed. 404 or 409 when nothing could be tried. By fixture, exchange
+    or all the engine places nothing new there either until the odds change, or for a minute; to stop it for good, pause
+    or stop trading.
     """
 
     async def work(attempt: Attempt) -> Item:
@@ -122,7 +134,8 @@ async def _outcome(context: Context, client: str, asked: Sequence[int], over: Se
     await _confirmed(context, client, waiting)
     rows = await _rows(context, client, asked)
     failed = [_failure(key, rows.get(key), key in over) for key in asked]
-    return Outcome([order_payload(rows[key]) for key in asked if key in rows], [item for item in failed if item])
+    shown = [order_payload(rows[key]) for key in asked if key in rows]
+    return Outcome(len(asked), shown, [item for item in failed if item])
 
 
 async def _confirmed(context: Context, client: str, order_ids: Sequence[int]) -> None:

@@ -79,8 +79,8 @@ async def test_an_order_the_exchange_does_not_confirm_is_named_with_the_reason(s
 async def test_a_sale_of_what_could_not_be_hedged_is_not_the_clients_to_cancel(sender: Sender) -> None:
     sale = await put(sender, action="sell")
     assert (await sender.post(f"/orders/{sale}/cancel")).status_code == 409
-    told = (await sender.post("/orders/cancel", {"orderIds": [sale]})).json()
-    assert [item["code"] for item in told["failed"]] == ["conflict"]
+    told = await sender.post("/orders/cancel", {"orderIds": [sale]})
+    assert (told.status_code, [item["code"] for item in told.json()["failed"]]) == (409, ["conflict"])
     assert (await sender.post("/orders/cancel", {"all": True})).json()["orders"] == []
 
 
@@ -118,12 +118,23 @@ async def test_a_partial_failure_names_each_that_failed_and_why(sender: Sender) 
     assert sender.engine.commands()[0].order_ids == (good, stuck)
 
 
+@pytest.mark.parametrize(("statuses", "answer"), [((), 404), (("FILLED",), 409), (("FILLED", "EXPIRED"), 409)])
+async def test_when_none_can_be_cancelled_nothing_is_commanded(sender: Sender, statuses: Any, answer: int) -> None:
+    ids = [await put(sender, status=status) for status in statuses]
+    told = await sender.post("/orders/cancel", {"orderIds": [*ids, 999_999]})
+    assert told.status_code == answer
+    PartialFailure.model_validate(exact(told.text))
+    assert [item["orderId"] for item in told.json()["failed"]] == [*ids, 999_999]
+    assert sender.engine.asked == []
+
+
 @pytest.mark.parametrize("chosen", [{"orderIds": None}, {"fixtureId": rows.FIXTURE}, {"exchange": "kalshi"}])
 async def test_another_clients_orders_are_in_no_selection(sender: Sender, chosen: dict[str, Any]) -> None:
     theirs = await put(sender, "rival")
     body = {"orderIds": [theirs]} if "orderIds" in chosen else chosen
-    told = (await sender.post("/orders/cancel", body)).json()
-    assert told["orders"] == []
+    told = await sender.post("/orders/cancel", body)
+    assert told.json()["orders"] == []
+    assert told.status_code == (404 if "orderIds" in chosen else 200)
     assert (await sender.api.body(f"/orders/{theirs}", by="rival"))["orderStatus"] == "PLACED"
 
 
