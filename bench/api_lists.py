@@ -6,7 +6,7 @@ An embedded Postgres of its own, the API as a process of its own, one request af
 import asyncio
 import http.client
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +115,7 @@ def requests_of(known: Facts) -> dict[str, list[str]]:
     return cases
 
 
-def _path(path: str, query: dict[str, object] | None = None) -> str:
+def _path(path: str, query: Mapping[str, object] | None = None) -> str:
     return f"/api/v1{path}" + (f"?{urlencode(query)}" if query else "")
 
 

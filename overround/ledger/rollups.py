@@ -4,6 +4,8 @@ A writer only appends to the ``…_deltas``, so no writer waits for another; ``f
 together are exact in every snapshot, however long ago the last fold was.
 """
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Column, Date, DateTime, Index, Integer, Numeric, Table, Text, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,7 +17,7 @@ RESULTS = ("undecided", "won", "lost", "void", "half_won", "half_lost")
 LINE = ("client", "fixture_id", "market_id", "outcome_id", "exchange")
 LINE_SUMS = ("orders", "bought", "bought_cost", "matched", "fees", "realised", *RESULTS)
 PROFIT_SUMS = ("matched", "fees", "realised", *RESULTS)
-_KINDS = {
+_KINDS: dict[str, Any] = {
     **dict.fromkeys(("client", "fixture_id", "exchange", "bookmaker", "status"), Text),
     **dict.fromkeys(("item_id", "first_id", "last_id", "opened"), BigInteger),
     **dict.fromkeys(("market_id", "outcome_id", "orders", "bets", *RESULTS), Integer),
@@ -25,8 +27,10 @@ _KINDS = {
 
 
 def _table(name: str, key: tuple[str, ...], columns: tuple[str, ...], *indexes: Index, keyed: bool = True) -> Table:
-    keys = [Column(column, _KINDS[column], primary_key=keyed, nullable=False) for column in key]
-    rest = [Column(column, _KINDS.get(column, Numeric), nullable=column == "updated_at") for column in columns]
+    keys: list[Column[Any]] = [Column(column, _KINDS[column], primary_key=keyed, nullable=False) for column in key]
+    rest: list[Column[Any]] = [
+        Column(column, _KINDS.get(column, Numeric), nullable=column == "updated_at") for column in columns
+    ]
     return Table(name, metadata, *keys, *rest, *indexes)
 
 
@@ -37,7 +41,7 @@ order_deltas = _table("order_deltas", _ORDER, ("item_id", "orders", "stake", "fi
 bet_deltas = _table("bet_deltas", _BET, ("item_id", "bets", "stake", "placed"), keyed=False)
 position_deltas = _table("position_deltas", (*LINE, "day"), ("opened", "updated_at", *LINE_SUMS), keyed=False)
 _WHOLE = text("exchange = ''")
-_PLACE = {"postgresql_include": ["matched", "exchange", "fixture_id"]}
+_PLACE: dict[str, Any] = {"postgresql_include": ["matched", "exchange", "fixture_id"]}
 order_counts = _table(
     "order_counts",
     _ORDER,

@@ -23,7 +23,7 @@ ROWS = 20_000
 BIG_TABLES = {"orders", "bets", "fills", "hedges", "settlements", "position_days"}
 Read = Callable[[AsyncConnection], Awaitable[Any]]
 TODAY = datetime.now(UTC).date()
-WEEK = {"from_date": TODAY - timedelta(days=30), "to_date": TODAY - timedelta(days=24)}
+WEEK: dict[str, Any] = {"from_date": TODAY - timedelta(days=30), "to_date": TODAY - timedelta(days=24)}
 FIXTURE, LIVE = "id00000040", "id00000080"
 
 

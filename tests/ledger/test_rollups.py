@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -18,6 +19,7 @@ from overround.ledger import migrate, rollups
 from overround.ledger.reads.page import Filters
 from overround.ledger.reads.pnl import profit_and_loss
 from overround.ledger.reads.positions import list_positions
+from overround.ledger.tables import metadata
 from tests.api import rows
 from tests.ledger.lists import all_pages, line_oracle, mismatches
 
@@ -138,7 +140,7 @@ class Writer:
 async def empty(ledger_engine: AsyncEngine) -> AsyncEngine:
     """Two clients, each with accounts on two exchanges."""
     async with ledger_engine.begin() as connection:
-        tables = ", ".join(rollups.metadata.tables)
+        tables = ", ".join(metadata.tables)
         await connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
         for name in ("demo", "rival"):
             await rows.client(connection, name)
@@ -176,7 +178,7 @@ async def test_positions_and_profit_are_those_that_joining_all_rows_gives(empty:
         await Writer(connection, seed).run(150)
         for filters in (Filters(), Filters(exchange="kalshi"), Filters(fixture_id="two"), *_dated()):
             expected = await line_oracle(connection, "demo", filters)
-            items = await all_pages(lambda window, f=filters: list_positions(connection, "demo", f, window), size=3)
+            items = await all_pages(partial(list_positions, connection, "demo", filters), size=3)
             found = {(i["fixtureId"], i["marketId"], i["outcomeId"], i["exchange"]): i for i in items}
             assert found.keys() == {key for key, line in expected.items() if line["matched"] > 0}
             for key, item in found.items():
@@ -247,7 +249,7 @@ async def test_a_position_keeps_its_place_when_an_older_order_of_its_line_is_fil
         await rollups.fold(connection)
         await connection.execute(text("UPDATE orders SET filled = 5 WHERE order_id = :key"), {"key": older["order_id"]})
         for _ in range(2):
-            items = await all_pages(lambda window: list_positions(connection, "demo", Filters(), window), size=1)
+            items = await all_pages(partial(list_positions, connection, "demo", Filters()), size=1)
             assert [item["fixtureId"] for item in items] == [newer["fixture_id"], other["fixture_id"]]
             await rollups.fold(connection)
 

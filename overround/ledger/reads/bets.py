@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row as SqlRow
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -64,12 +63,8 @@ async def _of_order(connection: AsyncConnection, client: str, filters: Filters) 
     kind = [kept.c[column.name] for column in KIND]
     sums = (func.count(), func.sum(kept.c.stake), func.sum(kept.c.placed_stake))
     query = select(*kind, *sums, func.min(kept.c.bet_id), func.max(kept.c.bet_id)).group_by(*kind)
-    return [_count(row) for row in await connection.execute(query)]
-
-
-def _count(row: SqlRow[Any]) -> Count:
-    exchange, bookmaker, status, rows, stake, placed, first, last = row
-    return Count((exchange, bookmaker, status), rows, stake, placed, first, last)
+    found = [tuple(row) for row in await connection.execute(query)]
+    return [Count(row[:3], row[3], row[4], row[5], row[6], row[7]) for row in found]
 
 
 async def _counted(connection: AsyncConnection, client: str, filters: Filters) -> list[Count]:

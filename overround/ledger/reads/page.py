@@ -85,7 +85,8 @@ def _part(kind: type, part: Any) -> Any:
         if moment.tzinfo is None:
             raise ValueError("without an offset")
         return moment
-    if type(part) is not kind or (kind is int and not 0 <= part < 2**63) or (kind is str and "\x00" in part):
+    right = 0 <= part < 2**63 if type(part) is int else type(part) is str and "\x00" not in part
+    if type(part) is not kind or not right:
         raise TypeError(kind.__name__)
     return part
 
