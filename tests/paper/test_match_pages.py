@@ -4,7 +4,7 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overround.paper.bookmaking import LONGEST, move_limits, offered, reprice
@@ -121,6 +121,7 @@ def test_offered_prices_never_let_a_backer_win_for_sure(sport: Sport, seed: int)
 chances = st.floats(0.0, 1.0, allow_nan=False)
 
 
+@settings(max_examples=50, deadline=None)
 @given(chances)
 def test_offered_odds_are_below_fair_on_a_step_and_absent_when_too_short(chance: float) -> None:
     price = offered(chance, MARGIN)
@@ -133,6 +134,7 @@ def test_offered_odds_are_below_fair_on_a_step_and_absent_when_too_short(chance:
         assert float(price) * chance < 1.0
 
 
+@settings(max_examples=50, deadline=None)
 @given(chances, chances)
 def test_likelier_outcome_is_never_offered_at_longer_odds(one: float, two: float) -> None:
     low, high = sorted((one, two))
@@ -146,6 +148,7 @@ def test_hopeless_side_is_the_longest_price_and_no_crash(chance: float) -> None:
     assert offered(chance, MARGIN) == LONGEST
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(10, 5000), st.integers(0, 2**32))
 def test_limits_stay_in_whole_tens_around_their_base(base: int, seed: int) -> None:
     (market,) = make_fixture(SPORTS[0], 1, Random(1), 0).markets

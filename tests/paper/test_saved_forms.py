@@ -51,6 +51,7 @@ wallets = st.builds(
 )  # fmt: skip
 
 
+@settings(max_examples=50, deadline=None)
 @given(orders | trades | wallets)
 def test_engine_records_come_back_equal_to_the_last_digit(record: Any) -> None:
     body = orjson.loads(orjson.dumps(plain(record)))
@@ -85,7 +86,7 @@ fixtures = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=60)
+@settings(max_examples=30, deadline=None)
 @given(fixtures)
 def test_fixtures_come_back_equal(fixture: PaperFixture) -> None:
     body = orjson.loads(orjson.dumps(world_plain(asdict(fixture))))

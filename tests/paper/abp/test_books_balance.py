@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overround.paper.abp.results import STATUS, payout
@@ -99,6 +99,7 @@ STAKES = st.integers(1, 10**7).map(lambda cents: D(cents) / 100)
 ODDS = st.integers(1001, 50_000).map(lambda mills: D(mills) / 1000)
 
 
+@settings(max_examples=40, deadline=None)
 @given(STAKES, ODDS)
 def test_half_results_lie_between_the_whole_ones_and_void_returns_the_stake(stake: D, price: D) -> None:
     returned = {status: payout(status, stake, price) for status in STATUS.values()}
@@ -111,6 +112,7 @@ def test_half_results_lie_between_the_whole_ones_and_void_returns_the_stake(stak
 fills = st.lists(st.tuples(ODDS, STAKES), max_size=5)
 
 
+@settings(max_examples=40, deadline=None)
 @given(ODDS, fills, ODDS)
 def test_stake_at_the_cap_keeps_the_average_and_a_cent_more_breaks_it(floor: D, done: Any, price: D) -> None:
     cap = next_stake_cap(floor, done, price)
@@ -135,6 +137,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(VALUES)
 def test_json_crosses_the_wire_unchanged(value: Any) -> None:
     assert loads(dumps(value)) == value
@@ -146,6 +149,7 @@ def test_money_never_leaves_as_a_float(value: Any) -> None:
         dumps(value)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 4_102_444_800_000))
 def test_times_cross_the_wire_to_the_millisecond(at: int) -> None:
     assert epoch_ms(stamp(at)) == at

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overround.paper.feed.limits import Limits
@@ -140,6 +140,7 @@ def test_settlement_says_what_is_decided_and_why_not(results: Any) -> None:
     assert {(row["team1Score"], row["team2Score"]) for row in rows} == {(2, 1)}
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.decimals("1.001", "1000", places=3))
 def test_price_is_the_shortest_number_that_reads_back_exactly(price: Decimal) -> None:
     assert Decimal(str(wire_number(price))) == price

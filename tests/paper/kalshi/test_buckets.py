@@ -1,7 +1,7 @@
 """Token buckets: what each tier may do, what calls cost, and whom a 429 leaves alone (kalshi sheet, section 10)."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overround.paper.kalshi.buckets import TIERS, Bucket, Meter
@@ -18,6 +18,7 @@ def takes(bucket: Bucket, cost: int) -> bool:
     return True
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.integers(1, 100),
     st.integers(1, 300),

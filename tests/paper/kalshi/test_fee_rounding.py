@@ -4,7 +4,7 @@ from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overround.paper.kalshi.fees import MAKER, TAKER, charge, coefficient, trade_fee
@@ -17,6 +17,7 @@ factors = st.sampled_from([TAKER, *MAKER.values()])
 precisions = st.sampled_from([CENT, CENTICENT])
 
 
+@settings(max_examples=40, deadline=None)
 @given(factors, sizes, prices)
 def test_trade_fee_is_the_exact_product_rounded_up_to_a_millionth(factor: D, size: D, price: D) -> None:
     exact = Fraction(factor) * Fraction(size) * Fraction(price) * (1 - Fraction(price))
@@ -25,6 +26,7 @@ def test_trade_fee_is_the_exact_product_rounded_up_to_a_millionth(factor: D, siz
     assert fee == fee.quantize(D("0.000001"), ROUND_CEILING)
 
 
+@settings(max_examples=40, deadline=None)
 @given(factors, sizes, prices)
 def test_yes_and_no_pay_the_same_fee(factor: D, size: D, price: D) -> None:
     assert trade_fee(factor, size, price) == trade_fee(factor, size, 1 - price)
@@ -33,6 +35,7 @@ def test_yes_and_no_pay_the_same_fee(factor: D, size: D, price: D) -> None:
 fills = st.lists(st.tuples(sizes, prices, st.booleans()), min_size=1, max_size=30)
 
 
+@settings(max_examples=40, deadline=None)
 @given(fills, precisions, st.booleans())
 def test_over_an_order_the_member_pays_the_fees_and_less_than_two_units_more(
     done: list[tuple[D, D, bool]], precision: D, buying: bool
@@ -50,6 +53,7 @@ def test_over_an_order_the_member_pays_the_fees_and_less_than_two_units_more(
     assert net == trade_fees + accumulator, "what was rounded away and not given back is in the accumulator"
 
 
+@settings(max_examples=40, deadline=None)
 @given(sizes, prices, precisions)
 def test_rebate_comes_only_once_more_than_a_unit_is_collected(size: D, price: D, precision: D) -> None:
     fee = trade_fee(TAKER, size, price)

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overround.paper.kalshi.grids import STRUCTURES, on_grid
@@ -19,12 +19,14 @@ def steps(price: D, structure: str) -> D:
     return D("0.01")
 
 
+@settings(max_examples=50, deadline=None)
 @given(prices, st.sampled_from(sorted(STRUCTURES)))
 def test_price_is_orderable_when_it_is_inside_and_on_its_step(price: D, structure: str) -> None:
     expected = 0 < price < 1 and price % steps(price, structure) == 0
     assert on_grid(price, STRUCTURES[structure]) is expected
 
 
+@settings(max_examples=50, deadline=None)
 @given(prices, st.sampled_from(sorted(STRUCTURES)))
 def test_grids_are_the_same_seen_from_the_other_side(price: D, structure: str) -> None:
     ranges = STRUCTURES[structure]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overround.paper.kalshi.ledger import Holding
@@ -139,6 +139,7 @@ trades = st.lists(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(trades)
 def test_cost_and_result_always_account_for_the_money_spent(done: list[tuple[bool, D, D]]) -> None:
     """Money out = cost of what is held - result, whatever the order of buying and selling."""
