@@ -13,9 +13,11 @@ CREATE FUNCTION events_after(place bigint, patience double precision, most integ
 LANGUAGE plpgsql VOLATILE SET enable_seqscan TO off AS $$
 DECLARE
     give_up timestamptz := clock_timestamp() + patience * interval '1 second';
+    pause double precision := 0.001;
 BEGIN
     WHILE NOT EXISTS (SELECT FROM events WHERE event_id > place) AND clock_timestamp() < give_up LOOP
-        PERFORM pg_sleep(0.002);
+        PERFORM pg_sleep(pause);
+        pause := least(0.005, pause * 1.1);
     END LOOP;
     RETURN QUERY SELECT * FROM events WHERE event_id > place ORDER BY event_id LIMIT most;
 END $$
