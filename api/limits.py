@@ -123,11 +123,17 @@ async def admit(request: Request, key: Annotated[str | None, Security(HEADER)]) 
         owner = None
     if owner is None:
         raise unauthorised()
-    allowance = await spend(context.engine, f"client:{owner.client}", context.settings.rest_limit_per_minute)
+    await charge(request, f"client:{owner.client}")
+    return owner
+
+
+async def charge(request: Request, subject: str) -> None:
+    """Count a request of ``subject``, or refuse it with 429."""
+    context = context_of(request)
+    allowance = await spend(context.engine, subject, context.settings.rest_limit_per_minute)
     request.state.extra_headers = allowance.headers()
     if not allowance.granted:
         raise Refusal(429, f"Rate limit exceeded: {allowance.limit} requests per minute; retry in {allowance.wait} s")
-    return owner
 
 
 Caller = Annotated[KeyOwner, Depends(admit)]

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import OPERATOR_HEADER
 from api.context import context_of, writing
-from api.errors import Refusal, unauthorised
-from api.limits import spend
+from api.errors import unauthorised
+from api.limits import charge
 from overround.ledger.keys import BadKey
 
 
@@ -31,10 +31,7 @@ async def admit_operator(request: Request, key: Annotated[str | None, Security(O
         owner = None
     if owner is None:
         raise unauthorised()
-    allowance = await spend(context.engine, f"operator:{owner.key_id}", context.settings.rest_limit_per_minute)
-    request.state.extra_headers = allowance.headers()
-    if not allowance.granted:
-        raise Refusal(429, f"Rate limit exceeded: {allowance.limit} requests per minute; retry in {allowance.wait} s")
+    await charge(request, f"operator:{owner.key_id}")
     return Operator(owner.key_id, owner.name or f"operator key {owner.key_id}")
 
 

@@ -67,7 +67,10 @@ async def change_bookmaker_account(
 ) -> ExactJSON:
     """Change priority, currency, least stake or stake step; hedges follow at their next step."""
     old = await accounts.found(writer, table, account_id, lock=True)
-    new = await _set(writer, account_id, _terms(body))
+    terms = _terms(body)
+    if not terms:
+        return ExactJSON(accounts.shown(old))
+    new = await _set(writer, account_id, terms)
     return ExactJSON(await accounts.tell(writer, caller, "account.change", old, new))
 
 

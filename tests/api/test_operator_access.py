@@ -5,12 +5,15 @@ import re
 import uuid
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from sqlalchemy import select
 
 from api.app import create_app
+from api.operator import PARTS
 from overround.ledger import tables as t
 from overround.settings import Settings
 from tests.api import rows
@@ -65,6 +68,25 @@ def test_every_operation_has_words_and_documents_what_it_may_refuse() -> None:
             for name in re.findall(r"schemas/(\w+)", str(body)):
                 shape = document()["components"]["schemas"][name]
                 assert shape.get("examples"), f"{name} has no example"
+
+
+def test_every_example_is_a_body_its_endpoint_takes() -> None:
+    tried = 0
+    for part in PARTS:
+        for route in part.routes.routes:
+            if isinstance(route, APIRoute) and route.body_field is not None:
+                kind: Any = next(
+                    item
+                    for item in (
+                        *get_args(route.body_field.field_info.annotation),
+                        route.body_field.field_info.annotation,
+                    )
+                    if isinstance(item, type) and issubclass(item, BaseModel)
+                )
+                for example in kind.model_config["json_schema_extra"]["examples"]:
+                    kind.model_validate(example)
+                    tried += 1
+    assert tried > 15
 
 
 async def test_nobody_but_an_operator_opens_an_operators_door(api: Api) -> None:
