@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from overround.domain import orders as lifecycle
-from overround.domain.control import Command, GateChange, GateResult, Sweep
+from overround.domain.control import Command, DropOrders, GateChange, GateResult, Sweep
 from overround.domain.messages import (
     AwaitBet,
     HedgeState,
@@ -276,6 +276,11 @@ class Desk:
     @activity.defn(name="sweep_gate")
     async def sweep_gate(self, sweep: Sweep) -> int:
         result: int = await self._answer("sweep_gate", sweep, lambda _: self.owners)
+        return result
+
+    @activity.defn(name="drop_orders")
+    async def drop_orders(self, asked: DropOrders) -> int:
+        result: int = await self._answer("drop_orders", asked, lambda _: self.owners)
         return result
 
 

@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+from temporalio import workflow
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
-from overround.domain.control import ControlRequest, ControlStart, GateResult
+from overround.domain.control import CancelOrders, ControlRequest, ControlStart, DropOrders, GateResult
 from tests.support.stack import running_stack
-from tests.workflows.desk import Desk, at_work, until
+from tests.workflows.desk import Desk, at_work, breaks, until
+from workflows.control import ControlWorkflow
 from workflows.names import TASK_TIMEOUT
 
 
@@ -86,6 +89,41 @@ async def test_a_command_is_finished_by_the_next_worker(temporal: Client, task_q
         await until(lambda: second.count("sweep_gate") > 0, "swept by the second worker", 15)
         assert {sweep.blocked for sweep in second.asked("sweep_gate")} == {"stopped"}
     await handle.terminate()
+
+
+async def cancel(handle: WorkflowHandle[Any, Any], *ids: int, command_id: str) -> list[int]:
+    asked = CancelOrders(ids, "key 1")
+    result: list[int] = await handle.execute_update("cancel", asked, id=command_id, result_type=list[int])
+    return result
+
+
+async def test_a_cancel_is_told_once_under_its_name_and_answered_alike(
+    time_skipping: WorkflowEnvironment, task_queue: str
+) -> None:
+    async with controlled(time_skipping, task_queue) as (desk, handle):
+        desk.then("drop_orders", breaks, times=2)
+        assert await cancel(handle, 1, 2, command_id="k-1") == [1, 2]
+        assert await cancel(handle, 3, command_id="k-1") == [1, 2], "the same command"
+        told = desk.asked("drop_orders")
+        assert told == [DropOrders("global", CancelOrders((1, 2), "key 1"), "k-1")] * 3
+
+
+async def test_a_workflow_that_only_cancels_begins_anew_before_its_history_is_too_long(
+    time_skipping: WorkflowEnvironment, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: ControlWorkflow) -> bool:
+        return workflow.info().get_current_history_length() > 30 and workflow.all_handlers_finished()
+
+    monkeypatch.setattr(ControlWorkflow, "_long", full)
+    async with controlled(time_skipping, task_queue) as (desk, handle):
+        await command(handle, "pause")
+        first = (await handle.describe()).run_id
+        anew = time_skipping.client.get_workflow_handle(handle.id)
+        for number in range(12):
+            assert await cancel(anew, number, command_id=f"k-{number}") == [number]
+        assert (await anew.describe()).run_id != first
+        assert desk.count("drop_orders") == 12
+        assert (await command(anew, "pause")).blocked == "paused"
 
 
 async def test_stop_cancels_everything_and_start_quotes_again(
