@@ -16,7 +16,7 @@ from overround.ledger.keys import BadKey
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who calls. ``by`` is the label of the key, which is what the audit shows beside its id."""
+    """Who calls. ``by`` is what the audit shows: the label of the key, and its number, which nobody chooses."""
 
     key_id: int
     by: str
@@ -32,7 +32,8 @@ async def admit_operator(request: Request, key: Annotated[str | None, Security(O
     if owner is None:
         raise unauthorised()
     await charge(request, f"operator:{owner.key_id}")
-    return Operator(owner.key_id, owner.name or f"operator key {owner.key_id}")
+    number = f"operator key {owner.key_id}"
+    return Operator(owner.key_id, f"{owner.name} ({number})" if owner.name else number)
 
 
 async def _writer(request: Request) -> AsyncIterator[AsyncConnection]:

@@ -93,11 +93,17 @@ def opened(table: Table, account_id: str, venue: str, body: Access) -> Account:
 async def same_as_before(writer: Writer, table: Table, account: Account) -> Row | None:
     """The account as it is, None when it is new; 409 when it is another client's or elsewhere."""
     row = await ledger.find_account(writer, table, account.account_id, lock=True)
+    if row is not None:
+        refuse_another(table, row, account)
+    return row
+
+
+def refuse_another(table: Table, row: Row, account: Account) -> None:
+    """409 unless ``row`` is the account's own; asked again after writing, for two may create an id at once."""
     venue = VENUE[table]
-    if row is not None and (row["client"], row[venue]) != (account.client, account.venue):
+    if (row["client"], row[venue]) != (account.client, account.venue):
         owner = f"{row['client']}'s account at {row[venue]}"
         raise Refusal(409, f"{account.account_id} is {owner} and stays that: choose another id")
-    return row
 
 
 def secret_key(request: Request) -> str:

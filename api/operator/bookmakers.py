@@ -57,6 +57,8 @@ async def put_bookmaker_account(
     _refuse_another(old, bookmaker)
     await ledger.save_bookmaker_account(writer, account, accounts.secret_key(request), bookmaker=bookmaker)
     new = await _set(writer, account_id, _terms(body))
+    accounts.refuse_another(table, new, account)
+    _refuse_another(new, bookmaker)
     action = "account.create" if old is None else "account.replace"
     return ExactJSON(await accounts.tell(writer, caller, action, old, new))
 

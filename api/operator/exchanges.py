@@ -45,6 +45,7 @@ async def put_exchange_account(
     old = await accounts.same_as_before(writer, table, account)
     await ledger.save_exchange_account(writer, account, accounts.secret_key(request))
     new = await ledger.change_account(writer, table, account_id, {"currency": body.currency})
+    accounts.refuse_another(table, new, account)
     action = "account.create" if old is None else "account.replace"
     return ExactJSON(await accounts.tell(writer, caller, action, old, new))
 

@@ -1,5 +1,6 @@
 """Operators give clients accounts: credentials go in sealed and never come out (issue 3)."""
 
+import asyncio
 import copy
 from decimal import Decimal
 from typing import Any
@@ -131,6 +132,16 @@ async def test_an_account_never_changes_hands(desk: Desk) -> None:
         "Client not found"
     )
     assert (await desk.ok("GET", "/accounts/exchange/kalshi-9"))["client"] == "demo"
+
+
+async def test_two_clients_who_get_the_same_account_at_once_do_not_share_it(api: Api, desk: Desk) -> None:
+    bodies = [changed(KALSHI, client=name, secrets={**KALSHI["secrets"], "key_id": name}) for name in ("demo", "rival")]
+    answers = await asyncio.gather(*(desk.call("PUT", "/accounts/exchange/kalshi-9", body) for body in bodies * 2))
+    codes = [answer.status_code for answer in answers]
+    assert sorted(codes) == [200, 200, 409, 409]
+    async with api.writing() as connection:
+        held = await ledger.exchange_account(connection, "kalshi-9", SECRET)
+    assert held.secrets["key_id"] == held.client
 
 
 async def test_accounts_that_are_not_there_are_not_found(desk: Desk) -> None:

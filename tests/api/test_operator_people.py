@@ -118,7 +118,8 @@ async def test_an_operators_key_opens_only_operators_doors(api: Api, desk: Desk)
     api.keys["operator"] = made["key"]
     await desk.ok("POST", "/clients", NEW)
     (change, *_) = await desk.audit()
-    assert (change["changedBy"], change["kind"], change["subject"]) == ("ann", "client.create", "acme:vertex")
+    assert change["changedBy"] == f"ann (operator key {made['keyId']})"
+    assert (change["kind"], change["subject"]) == ("client.create", "acme:vertex")
     assert change["detail"]["operatorKeyId"] == made["keyId"]
 
 
