@@ -29,6 +29,12 @@ def too_slow() -> Ended:
     return Ended(why, error=why, code=TRY_AGAIN)
 
 
+def unsettled() -> Ended:
+    """Nothing can be promised about what this client would be told."""
+    why = "Try again: events are being held up"
+    return Ended(why, error=why, code=TRY_AGAIN)
+
+
 def parse(text: str) -> dict[str, Any]:
     try:
         message = json.loads(text)

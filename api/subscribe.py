@@ -11,8 +11,9 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from api.broadcast import Outbox, Subscription, resync
 from api.context import Context, context_of
-from api.messages import Ended, denied, effective_channels, parse, resume_number, too_slow
+from api.messages import Ended, denied, effective_channels, parse, resume_number, too_slow, unsettled
 from api.replay import Pruned, Replay
+from api.tail import Unsettled
 from overround.ledger.keys import BadKey, KeyOwner
 
 Style = Literal["apiKey", "api_key"]
@@ -88,7 +89,10 @@ class Session:
             raise denied("Connection limit exceeded")
         self._number = next(_ids)
         self._subscription = Subscription(owner.client, frozenset(channels), self._outbox)
-        await self._context.hub.join(self._subscription)
+        try:
+            await self._context.hub.join(self._subscription)
+        except Unsettled:
+            raise unsettled() from None
         self._deadline = None
         await self._begin(self._subscription, channels, resume)
 

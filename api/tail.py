@@ -25,6 +25,10 @@ class Lost(Exception):
         self.number = number
 
 
+class Unsettled(Exception):
+    """A transaction that writes events has stayed open so long that nobody should wait for it."""
+
+
 class Tail:
     """Reads on from ``place``, up to which every number is decided: read, or never to come."""
 
@@ -38,10 +42,13 @@ class Tail:
 
     @classmethod
     async def at_end(cls, connection: AsyncConnection) -> "Tail":
-        """Begin behind everything that exists now. Waits for transactions that are writing events."""
-        place = await outbox.newest(connection)
+        """Begin behind everything that exists now: waits for transactions that are writing events, or ``Unsettled``."""
+        place, began = await outbox.newest(connection), time.monotonic()
         suspects = await outbox.writers(connection)
         while suspects:
+            if time.monotonic() - began > LONG:
+                log.warning("nobody can subscribe: a transaction that writes events stays open", open=len(suspects))
+                raise Unsettled
             await asyncio.sleep(0.002)
             suspects &= await outbox.writers(connection)
         return cls(place)

@@ -15,6 +15,7 @@ from api.tail import Lost, Tail
 from overround.ledger import outbox
 from overround.ledger.events import emit
 from tests.api.conftest import Api
+from tests.api.sockets import opened
 from tests.api.writing import committed, grow_old, rolled_back, say, unrelated
 
 
@@ -129,6 +130,18 @@ async def test_beginning_waits_for_events_that_are_being_written(api: Api, reade
         tail = await beginning
     await committed(api.engine, 2)
     assert await read(tail, reader, 1) == [2]
+
+
+async def test_nobody_waits_for_ever_to_begin(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module, "LONG", 0.1)
+    async with api.engine.connect() as stuck, opened(api) as socket:
+        await say(stuck, 1)
+        why = "Try again: events are being held up"
+        assert await socket.subscribe(api.keys["demo"]) == {"type": "error", "error": why}
+        assert await socket.closed() == (1013, why)
+        await stuck.rollback()
+    async with opened(api) as socket:
+        assert (await socket.subscribe(api.keys["demo"]))["type"] == "subscribed"
 
 
 async def test_two_readers_of_a_busy_outbox_see_the_same_and_everything(api: Api) -> None:
