@@ -250,6 +250,7 @@ class Desk:
         own, stops_at = self._in_the_way(moved, order.extra.get("prevention", "maker"))
         if stops_at < moved.size:
             raise ApiError(400, "self_trade", "the new price would trade with an order of this account")
+        self._require_funds(moved, [order, *own])
         self._make_way(own)
         return True
 

@@ -172,3 +172,13 @@ async def test_fill_or_kill_that_only_own_orders_could_fill_trades_with_nobody(d
     placed = await desk.ann.placed("bid", "0.55", "10", **FOK)
     assert (placed["fill_count"], placed["remaining_count"]) == ("0.00", "0.00")
     assert [(o.yes_price, o.remaining) for o in desk.engine.open_orders("kalshi", "ann")] == [(D("0.50"), D(10))]
+
+
+async def test_amend_that_cannot_be_paid_does_not_cancel_the_own_orders_in_its_way(desk: Desk) -> None:
+    await desk.ann.placed("ask", "0.50", "100")
+    order = (await desk.ann.placed("bid", "0.40", "10", **MAKER))["order_id"]
+    before = state(desk)
+    body = {"ticker": desk.ticker(), "side": "bid", "price": "0.60", "count": "5000"}
+    answer = await desk.ann.call("POST", f"{ORDERS}/{order}/amend", body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "insufficient_balance")
+    assert state(desk) == before
