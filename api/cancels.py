@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from fastapi import Body, Response
 from sqlalchemy import RowMapping
 
-from api.commands import cancel
+from api.commands import by_whom, cancel
 from api.context import Context
 from api.errors import Refusal, absent
 from api.limits import Caller
@@ -75,7 +75,8 @@ async def cancel_order(caller: Caller, once: OnceOnly, orderId: RowId, why: Why 
     async def work(attempt: Attempt) -> Item:
         row = await _cancellable(once.context, caller.client, orderId, attempt)
         if row["status"] in OPEN:
-            request = CancelOrders((orderId,), f"key {caller.key_id}", why.reason if why else "")
+            by = await by_whom(once.context, caller)
+            request = CancelOrders((orderId,), by, why.reason if why else "")
             await cancel(once.context, caller.client, request, attempt.request_id)
         order: Item = (await _outcome(once.context, caller.client, [orderId], ())).answer()["orders"][0]
         return order
@@ -98,7 +99,7 @@ async def cancel_orders(caller: Caller, once: OnceOnly, which: CancelMany) -> Re
         over = {key for key, row in known.items() if not _open(row)} if not attempt.resumed else set[int]()
         ids = tuple(key for key in asked if key in known and key not in over)
         if ids or which.order_ids is None:
-            by = f"key {caller.key_id}"
+            by = await by_whom(once.context, caller)
             whole = which.order_ids is None
             request = CancelOrders(ids, by, which.reason, whole, which.fixture_id, which.exchange)
             ids = tuple(await cancel(once.context, caller.client, request, attempt.request_id))

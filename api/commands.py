@@ -20,6 +20,8 @@ from api.errors import Refusal
 from overround.domain.control import CancelOrders, ControlRequest, ControlStart, GateResult
 from overround.domain.ids import control_workflow
 from overround.ledger.gates import GLOBAL
+from overround.ledger.keys import KeyOwner
+from overround.ledger.trail import label_of
 from overround.settings import Settings
 from workflows.attributes import attributes
 from workflows.names import TASK_TIMEOUT
@@ -40,6 +42,13 @@ async def connect_lazily(settings: Settings) -> Client | None:
         data_converter=pydantic_data_converter,
         lazy=True,
     )
+
+
+async def by_whom(context: Context, caller: KeyOwner) -> str:
+    """How the audit names a client's key: its label, and its number."""
+    async with context.engine.connect() as connection:
+        label = await label_of(connection, caller.key_id)
+    return f"{label} (key {caller.key_id})" if label else f"key {caller.key_id}"
 
 
 async def command(context: Context, scope: str, request: ControlRequest, update_id: str = "") -> GateResult:

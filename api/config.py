@@ -13,6 +13,7 @@ from fastapi import Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.commands import by_whom
 from api.context import Context, Reader, context_of, writing
 from api.errors import Refusal, absent
 from api.exact import ExactJSON
@@ -53,17 +54,17 @@ class Change:
             await choices.choose(self.connection, self.held, self.client, kind, subject, new, self.by)
         except OpenOrders as error:
             raise Refusal(
-                409,
-                f"{error.count} open order(s) in what is not to be traded any more: pause trading until they are cancelled",
+                409, f"{error.count} open order(s) in what is to end: pause trading until they are cancelled"
             ) from None
 
 
 @asynccontextmanager
 async def changing(context: Context, caller: KeyOwner) -> AsyncIterator[Change]:
     """Committed when the block ends, undone by a refusal."""
+    by = await by_whom(context, caller)
     async with writing(context) as connection:
         held = await choices.lock(connection, caller.client)
-        yield Change(connection, caller.client, f"key {caller.key_id}", held)
+        yield Change(connection, caller.client, by, held)
 
 
 @routes.get("/config/markets", response_model=MarketChoices)

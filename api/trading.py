@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Body, Response
 
-from api.commands import command
+from api.commands import by_whom, command
 from api.context import Context, Reader
 from api.errors import absent
 from api.exact import ExactJSON
@@ -58,7 +58,7 @@ async def start_trading(caller: Caller, once: OnceOnly, why: Why = None) -> Resp
 
 async def _command(once: OnceOnly, caller: KeyOwner, word: Command, why: Control | None) -> Response:
     async def work(attempt: Attempt) -> Item:
-        request = ControlRequest(word, f"key {caller.key_id}", why.reason if why else "")
+        request = ControlRequest(word, await by_whom(once.context, caller), why.reason if why else "")
         result = await command(once.context, caller.client, request, attempt.request_id)
         return {**await _status(once.context, caller.client), "result": result.result}
 

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, Select, Text, cast, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.ledger.encoding import dumps
-from overround.ledger.tables import changes
+from overround.ledger.tables import api_keys, changes
 
 WRITE = text(
     "INSERT INTO changes (client, kind, subject, body, changed_by) "
@@ -45,3 +45,9 @@ def recorded(client: str | None, kind: str | None, by: str | None) -> Select[Any
 def detail(row: Mapping[str, Any] | RowMapping) -> Any:
     """What a row of ``recorded`` says of the change, numbers as decimals."""
     return None if row["detail"] is None else json.loads(row["detail"], parse_float=Decimal)
+
+
+async def label_of(connection: AsyncConnection, key_id: int) -> str:
+    """What a key is called by those who issued it; empty when it has no name."""
+    query = select(api_keys.c.label).where(api_keys.c.key_id == key_id)
+    return str((await connection.execute(query)).scalar_one_or_none() or "")

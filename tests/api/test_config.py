@@ -11,11 +11,13 @@ from api.schemas import Page
 from api.schemas.config import MarketChoices, TournamentChoice
 from overround.ledger import configs
 from overround.ledger import tables as t
+from overround.ledger.keys import find_key
 from tests.api import rows
 from tests.api.commanding import Sender, at_once
+from tests.api.conftest import PEPPER
 from tests.api.test_trading import key_of
 
-NBA = {"tournament_id": 132, "tournament": "NBA", "sport": "Basketball"}
+NBA: dict[str, Any] = {"tournament_id": 132, "tournament": "NBA", "sport": "Basketball"}
 
 
 @pytest.fixture
@@ -214,6 +216,16 @@ async def test_each_change_is_written_down_with_who_when_and_what_was_before(off
     ]
     assert {row.changed_by for row in written} == {await key_of(offered.api, "demo")}
     assert written == sorted(written, key=lambda row: row.changed_at)
+
+
+async def test_a_key_with_a_label_is_written_down_by_its_name(offered: Sender) -> None:
+    async with offered.api.writing() as connection:
+        owner = await find_key(connection, PEPPER, offered.api.keys["demo"])
+        assert owner is not None
+        await connection.execute(text("UPDATE api_keys SET label = 'desk 2' WHERE key_id = :id"), {"id": owner.key_id})
+    await offered.post("/config/tournaments", {"tournamentId": 132})
+    await offered.post("/trading/pause")
+    assert {row.changed_by for row in await offered.changes()} == {f"desk 2 (key {owner.key_id})"}
 
 
 @pytest.mark.parametrize("statement", ["UPDATE changes SET changed_by = 'nobody'", "DELETE FROM changes"])

@@ -1,5 +1,6 @@
 """Pause, resume, stop and start: two independent flags, and an answer that says what happened."""
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 from json import loads
@@ -48,7 +49,8 @@ async def test_repeating_a_command_changes_nothing_and_says_so(sender: Sender) -
 
 
 async def test_no_body_and_an_empty_one_are_the_same_and_leave_the_reason_empty(sender: Sender) -> None:
-    for body in (None, {}):
+    bodies: tuple[dict[str, str] | None, ...] = (None, {})
+    for body in bodies:
         told = (await sender.post("/trading/stop", body)).json()
         assert (told["manualStopReason"], told["manualStoppedAt"] is None) == (None, False)
 
@@ -142,8 +144,6 @@ async def test_without_the_workflow_service_a_command_is_503_in_plain_words(api:
 
 
 async def test_no_answer_in_time_is_503_and_promises_nothing(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncio
-
     monkeypatch.setattr(commands, "ANSWER_SECONDS", 0.05)
     sender.engine.before = lambda: asyncio.sleep(1)
     answer = await sender.post("/trading/stop")
