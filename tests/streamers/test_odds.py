@@ -175,6 +175,19 @@ async def test_settings_that_stop_trading_pull_without_a_restart(rig: Rig, body:
     assert not last.terms.config.enabled or 111 not in last.terms.config.outcomes
 
 
+async def test_a_market_type_is_told_the_settings_of_its_own(rig: Rig) -> None:
+    await rig.tick()
+    tournament = rig.feed.state.fixture(KEY.fixture_id).tournament_id
+    async with rig.ledger.begin() as connection:
+        for market, margin in ((configs.DEFAULT, "0.02"), (KEY.market_id, "0.07"), (KEY.market_id + 1, "0.09")):
+            body = {"outcomes": [111, 112], "margin": margin}
+            await configs.save(connection, CLIENT, tournament, body, "tester", market)
+    await rig.tick()
+    last = rig.signals()[-1]
+    assert last.terms is not None
+    assert last.terms.config.margin == D("0.07")
+
+
 async def test_new_settings_reach_the_owner_even_if_newer_odds_overtake_them(rig: Rig) -> None:
     await rig.tick()
     gate = asyncio.Event()
