@@ -11,6 +11,7 @@ from tests.api.conftest import Api
 from tests.support.browser import Page, Wire, new_page
 
 CASES = 300
+GAME = "{participants: {participant1Name: 'de Minaur', participant2Name: 'Ruud'}}"
 
 
 def _numbers(draw: random.Random) -> str:
@@ -95,10 +96,17 @@ async def test_numbers_of_an_answer_keep_their_digits_and_texts_stay_texts(page:
         ("age(125)", "2m 05s"),
         ("age(7300)", "2h 01m"),
         ("count('1', 'order')", "1 order"),
+        ("outcomeName(GAME, '122')", "Ruud"),
+        ("outcomeName(GAME, '101')", "de Minaur"),
+        ("outcomeName(GAME, '102')", "draw"),
+        ("outcomeName(GAME, '181')", "outcome 181"),
+        ("outcomeName(undefined, '111')", "outcome 111"),
+        ("startOf({startTime: '2026-02-15T12:00:00Z'}, new Date('2026-02-15T11:00:00Z'))", "12:00"),
+        ("startOf({startTime: '2026-02-16T12:00:00Z'}, new Date('2026-02-15T11:00:00Z'))", "16.02. 12:00"),
         ("count('1200', 'order')", "1,200 orders"),
         ("clock('2026-02-15T12:00:07Z', new Date('2026-02-15T23:00:00Z'))", "12:00:07"),
         ("clock('2026-02-14T12:00:07Z', new Date('2026-02-15T23:00:00Z'))", "14.02. 12:00"),
     ],
 )
 async def test_figures_are_written_for_reading(page: Page, call: str, shown: str) -> None:
-    assert await page.run(call) == shown
+    assert await page.run(call.replace("GAME", GAME)) == shown

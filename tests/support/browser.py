@@ -29,6 +29,7 @@ FLAGS = (
     "about:blank",
 )
 START_SECONDS = 30.0
+POLL_SECONDS = 0.04
 
 
 def chromium() -> str | None:
@@ -120,7 +121,7 @@ class Page:
             if asyncio.get_running_loop().time() > deadline:
                 text = await self.run("document.body.innerText.slice(0, 1500)")
                 raise Failed(f"not within {seconds} s: {script}\n{self.complaints}\n{text}")
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(POLL_SECONDS)
 
     async def text(self, selector: str) -> str:
         """What a person reads there; hidden text does not count."""

@@ -62,7 +62,9 @@ export function controls(store, desk, { notice }) {
     event.preventDefault();
     if (word.value.trim() !== asked.word) return;
     setText(error, "");
+    setText(go, "Waiting for the answer…");
     const failure = await command(asked.action, reason.value.trim() || undefined, [go]);
+    setText(go, asked.go);
     if (failure === null) dialog.close();
     else setText(error, failure);
   });

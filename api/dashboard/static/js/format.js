@@ -73,15 +73,21 @@ export function clock(iso, now = new Date()) {
   return `${two(at.getUTCDate())}.${two(at.getUTCMonth() + 1)}. ${time.slice(0, 5)}`;
 }
 
-const WINNER = /^1[1-7][12]$/;
+/** When a fixture starts, without seconds. */
+export function startOf(fixture, now = new Date()) {
+  const time = clock(fixture.startTime, now);
+  return time.length === "00:00:00".length ? time.slice(0, 5) : time;
+}
 
-/** The participant for match winners, the odds feed's number for everything else. */
+const TWO_WAY = /^1[1-7]([12])$/;
+const SOCCER = { 101: "1", 102: "X", 103: "2" };
+
+/** Match winners by name (outcome ids of the odds feed's first markets), every other outcome by its number. */
 export function outcomeName(fixture, outcomeId) {
-  if (fixture && WINNER.test(outcomeId)) {
-    const people = fixture.participants;
-    return outcomeId.endsWith("1") ? people.participant1Name : people.participant2Name;
-  }
-  return `outcome ${outcomeId}`;
+  const side = SOCCER[outcomeId] ?? TWO_WAY.exec(outcomeId)?.[1];
+  if (!fixture || side === undefined) return `outcome ${outcomeId}`;
+  const { participant1Name, participant2Name } = fixture.participants;
+  return { 1: participant1Name, 2: participant2Name, X: "draw" }[side];
 }
 
 export function fixtureName(fixture, fixtureId) {

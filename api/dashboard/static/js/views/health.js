@@ -18,6 +18,11 @@ const state = {
   title: (item) => item.reason,
 };
 
+/** Most account ids begin with their venue; the others get it. */
+function named({ accountId, venue }) {
+  return accountId.includes(venue) ? accountId : `${venue} ${accountId}`;
+}
+
 function signs({ feed, engine }) {
   const all = [{ ...feed, name: "odds feed" }, ...engine];
   return all.map((item) => ({ key: item.name, name: item.name, state: item.status, seconds: item.ageSeconds }));
@@ -45,8 +50,7 @@ export function health(store, desk) {
   );
   const places = new Table(
     [
-      { head: "Venue", cell: (item) => item.venue, title: (item) => `${item.kind} account ${item.accountId}` },
-      { head: "Account", cell: (item) => item.accountId, class: "minor" },
+      { head: "Account", cell: named, title: (item) => `${item.kind} account ${item.accountId} at ${item.venue}` },
       state,
       { head: "Balance", class: "number", cell: (item) => money(item.account?.balance), title: (item) => item.account?.balance },
       { head: "Available", class: "number", cell: (item) => money(item.account?.available), title: (item) => item.account?.available },

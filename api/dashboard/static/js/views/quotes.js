@@ -2,7 +2,7 @@
 
 import { byId, h, meter, setText } from "../dom.js";
 import { compare, divide, multiply, sign, subtract } from "../exact.js";
-import { age, cents, clock, count, fair, fixtureName, gain, odds, outcomeName, score, size } from "../format.js";
+import { age, cents, count, fair, fixtureName, gain, odds, outcomeName, score, size, startOf } from "../format.js";
 import { byId as byNumber, OPEN } from "../store.js";
 import { Table } from "../table.js";
 import { fillPanel } from "./panel.js";
@@ -15,7 +15,7 @@ const edge = (order) => multiply(subtract(fair(order.bookmakerOutcomePrice), ord
 
 function heading(fixture, fixtureId, orders) {
   const status = fixture?.status;
-  const when = status?.live ? `live ${score(fixture)}` : fixture ? clock(fixture.startTime) : "";
+  const when = status?.live ? `live ${score(fixture)}` : fixture ? `starts ${startOf(fixture)}` : "";
   return { key: `fixture ${fixtureId}`, group: [fixtureName(fixture, fixtureId), when, fixture?.tournament.tournamentName ?? ""], orders };
 }
 
