@@ -62,7 +62,8 @@ async def _set(connection: AsyncConnection, client: str, file: Mapping[str, Any]
 async def _show(connection: AsyncConnection, client: str) -> list[str]:
     """As TOML that ``set`` reads back."""
     held = await configs.load(connection)
-    query = select(t.trading_configs.c.tournament_id).where(t.trading_configs.c.client == client).distinct()
+    whole = (t.trading_configs.c.client == client, t.trading_configs.c.market_id == configs.DEFAULT)
+    query = select(t.trading_configs.c.tournament_id).where(*whole).distinct()
     wanted = sorted(row.tournament_id for row in await connection.execute(query))
     lines = []
     for tournament in wanted or [configs.DEFAULT]:
