@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from overround.domain.grid import uniform
 from overround.domain.messages import QuoteSignal, Terms
 from overround.domain.quotes import Desired
-from overround.ledger import configs
+from overround.ledger import choices, configs
 from overround.venues import TimedOut
 from streamers import conflate, odds
 from streamers.conflate import Conflator
@@ -173,6 +173,31 @@ async def test_settings_that_stop_trading_pull_without_a_restart(rig: Rig, body:
     last = rig.signals()[-1]
     assert last.terms is not None
     assert not last.terms.config.enabled or 111 not in last.terms.config.outcomes
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "new"),
+    [
+        (choices.MARKETS, "", {"outcomeIds": [112]}),
+        (choices.TOURNAMENT, "132", {"active": False}),
+        (choices.TOURNAMENT, "0", {"active": False}),
+    ],
+)
+async def test_what_the_client_leaves_out_is_pulled_without_a_restart_until_it_wants_it_back(
+    rig: Rig, kind: str, subject: str, new: dict[str, Any]
+) -> None:
+    await rig.tick()
+    before = rig.signals()[-1].terms
+    for wanted_now in (new, None):
+        async with rig.ledger.begin() as connection:
+            held = await choices.lock(connection, CLIENT)
+            await choices.choose(connection, held, CLIENT, kind, subject, wanted_now, "tester")
+        await rig.tick()
+        terms = rig.signals()[-1].terms
+        assert terms is not None
+        if wanted_now is not None:
+            assert not terms.config.enabled or terms.config.outcomes == (112,)
+    assert terms == before
 
 
 async def test_a_market_type_is_told_the_settings_of_its_own(rig: Rig) -> None:
