@@ -71,11 +71,13 @@ class Servers:
         return list(self._tasks)
 
     async def stop(self) -> None:
-        """Stop accepting, let answers finish for a second, and end."""
+        """Stop accepting, let answers finish for a second, and give the ports back."""
         for server in self._servers:
             server.should_exit = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=3.0)
+        for bound in self._sockets.values():
+            bound.close()
 
 
 def _bound(port: int) -> socket.socket:

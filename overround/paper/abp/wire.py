@@ -28,8 +28,11 @@ def dumps(value: Any) -> str:
 
 
 def loads(text: str | bytes) -> Any:
-    """JSON with every fraction as Decimal. Raises ``ValueError``, also for NaN and infinities."""
-    return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+    """JSON with every fraction as Decimal. Raises ``ValueError``, also for NaN, infinities and bottomless nesting."""
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def _no_constant(name: str) -> None:

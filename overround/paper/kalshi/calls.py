@@ -86,7 +86,7 @@ async def _json(request: Request) -> Any:
         return None
     try:
         return json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ApiError(400, "invalid_parameters", "the body is not JSON") from error
 
 

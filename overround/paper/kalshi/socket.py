@@ -116,7 +116,7 @@ class Session:
                     raise CommandError(5, "Unknown command")
         except CommandError as error:
             self.send({"id": number, "type": "error", "msg": {"code": error.code, "msg": str(error)}})
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, RecursionError):
             self.send({"type": "error", "msg": {"code": 1, "msg": "Unable to process message"}})
 
     def _subscribe(self, number: Any, params: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ async def body_of(request: Request) -> Any:
     """The JSON body; what is not JSON counts as an empty object."""
     try:
         return json.loads(await request.body())
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
 
 

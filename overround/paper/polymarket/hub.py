@@ -98,7 +98,7 @@ class Hub:
     async def _hello(self, socket: WebSocket) -> dict[str, Any]:
         try:
             body = json.loads(await asyncio.wait_for(socket.receive_text(), 10))
-        except (ValueError, TimeoutError, WebSocketDisconnect, KeyError):
+        except (ValueError, RecursionError, TimeoutError, WebSocketDisconnect, KeyError):
             return {}
         return body if isinstance(body, dict) else {}
 
