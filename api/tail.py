@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from overround.ledger import outbox
 from overround.ledger.outbox import Stored
 
-PATIENCE = 0.25
-"""Seconds the database waits for events: so long may somebody wait who needs the table for himself."""
+PATIENCE = timedelta(seconds=0.25)
+"""The database waits so long for events: so long may somebody wait who needs the table for himself."""
 LONG = 5.0
 AT_ONCE = 250
 """Events read in one go: nothing else in the process runs while they are decoded."""
@@ -54,7 +55,7 @@ class Tail:
         return cls(place)
 
     async def next(self, connection: AsyncConnection, most: int = AT_ONCE) -> list[Stored]:
-        """The events that may be told now, perhaps none, at most ``PATIENCE`` seconds later.
+        """The events that may be told now, perhaps none, at most ``PATIENCE`` later.
 
         The caller moves ``place``. Raises ``Lost`` when the next ones are gone.
         """

@@ -66,8 +66,8 @@ class Stored:
     old: str
 
 
-async def after(connection: AsyncConnection, place: int, patience: float, most: int = CHUNK) -> list[Stored]:
-    """The next visible events behind ``place``, whoever they are for; waits up to ``patience`` seconds for the first.
+async def after(connection: AsyncConnection, place: int, patience: timedelta, most: int = CHUNK) -> list[Stored]:
+    """The next visible events behind ``place``, whoever they are for; waits up to ``patience`` for the first.
 
     The database waits, so that it costs this process nothing. Numbers may be missing: see the module.
     """

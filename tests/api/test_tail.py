@@ -217,7 +217,7 @@ async def test_a_transaction_that_stays_open_is_noted_once(
 async def test_the_next_event_wakes_the_reader_long_before_its_patience_ends(
     api: Api, reader: AsyncConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail_module, "PATIENCE", 5.0)
+    monkeypatch.setattr(tail_module, "PATIENCE", timedelta(seconds=5))
     tail = await Tail.at_end(reader)
     waiting = asyncio.create_task(tail.next(reader))
     await asyncio.sleep(0.05)

@@ -9,10 +9,10 @@ branch_labels = None
 depends_on = None
 
 WAIT = """
-CREATE FUNCTION events_after(place bigint, patience double precision, most integer) RETURNS SETOF events
+CREATE FUNCTION events_after(place bigint, patience interval, most integer) RETURNS SETOF events
 LANGUAGE plpgsql VOLATILE SET enable_seqscan TO off AS $$
 DECLARE
-    give_up timestamptz := clock_timestamp() + patience * interval '1 second';
+    give_up timestamptz := clock_timestamp() + patience;
     pause double precision := 0.001;
 BEGIN
     WHILE NOT EXISTS (SELECT FROM events WHERE event_id > place) AND clock_timestamp() < give_up LOOP
