@@ -38,7 +38,7 @@ async def _accounts(connection: AsyncConnection, client: str) -> None:
     balances = {"balance": "12480.55", "available": "9312.05", "status": "connected"}
     await connection.execute(update(t.exchange_accounts).where(mine).values(**balances))
     polymarket = {
-        "account_id": f"{client}-poly",
+        "account_id": f"{client}-polymarket",
         "client": client,
         "exchange": "polymarket",
         "endpoints": {},
@@ -62,7 +62,7 @@ class Evening:
 
     async def order(self, fixture: str, outcome: int, odds: Decimal, seconds: float, **changes: Any) -> dict[str, Any]:
         exchange = changes.pop("exchange", "kalshi")
-        account = f"{self.client}-kalshi" if exchange == "kalshi" else f"{self.client}-poly"
+        account = f"{self.client}-kalshi" if exchange == "kalshi" else f"{self.client}-polymarket"
         values = {"fixture_id": fixture, "outcome_id": outcome, "market_id": outcome // 10 * 10 + 1, "odds": odds}
         values |= {"price": _quote(odds), "exchange": exchange, "account_id": account, "size": "100"}
         values |= {

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.ledger.events import Row
@@ -12,17 +12,18 @@ from overround.ledger.reads.page import Item
 from overround.ledger.tables import hedges, orders
 
 SHOWN = 200
-OPEN_HEDGES = ("HEDGING", "UNKNOWN", "OPEN")
+OPEN_HEDGES = text("hedges.state IN ('HEDGING', 'UNKNOWN', 'OPEN')")
+"""In the words of the partial index ``hedges_open``: with parameters in it, a prepared statement could not use it."""
 NAKED: ColumnElement[Decimal] = hedges.c.residual + hedges.c.in_flight
 
 
 def _query(client: str, *columns: Any) -> Select[Any]:
-    """Open hedges of unsettled orders; ``hedges_open`` is the index."""
+    """Open hedges of unsettled orders."""
     joined = hedges.join(orders, orders.c.client_order_id == hedges.c.client_order_id)
     return (
         select(*columns)
         .select_from(joined)
-        .where(hedges.c.client == client, hedges.c.state.in_(OPEN_HEDGES), orders.c.settlement == "UNDECIDED")
+        .where(hedges.c.client == client, OPEN_HEDGES, orders.c.settlement == "UNDECIDED")
         .where(NAKED != 0)
     )
 

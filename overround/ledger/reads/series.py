@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.ledger.reads.page import Item
@@ -27,14 +27,12 @@ async def profit_series(connection: AsyncConnection, client: str, hours: int) ->
     """
     now: datetime = (await connection.execute(select(func.now()))).scalar_one()
     since, step = now - timedelta(hours=hours), step_of(hours)
-    before = settlements.alias("before")
+    corrected = settlements.alias("corrected")
+    before = select(corrected.c.profit).where(corrected.c.settlement_id == settlements.c.supersedes).scalar_subquery()
+    change = case((settlements.c.supersedes.is_(None), settlements.c.profit), else_=settlements.c.profit - before)
     place = func.date_bin(literal(step), settlements.c.booked_at, literal(EPOCH))
     query = (
-        select(
-            func.max(settlements.c.booked_at).label("at"),
-            func.sum(settlements.c.profit - func.coalesce(before.c.profit, 0)).label("change"),
-        )
-        .select_from(settlements.outerjoin(before, before.c.settlement_id == settlements.c.supersedes))
+        select(func.max(settlements.c.booked_at).label("at"), func.sum(change).label("change"))
         .where(settlements.c.client == client, settlements.c.booked_at >= since)
         .group_by(place)
         .order_by(place)
