@@ -16,9 +16,16 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
+class Unanswered(Refusal):
+    """Handed over, and no answer came: it may still happen."""
+
+    def __init__(self) -> None:
+        super().__init__(503, f"No answer within {ANSWER_SECONDS:.0f} s: it may still happen")
+
+
 async def ask(context: Context, what: str, work: Callable[[Client], Awaitable[T]]) -> T:
     """Do ``work``. Raises ``Refusal``: 409 with the words of who refuses, or that ``what`` is not there (any more);
-    503 while nobody answers."""
+    503 while nobody answers, ``Unanswered`` where it may still happen."""
     if context.temporal is None:
         raise Refusal(503, "Commands cannot be given: TEMPORAL_ADDRESS is not set")
     try:
@@ -27,7 +34,7 @@ async def ask(context: Context, what: str, work: Callable[[Client], Awaitable[T]
     except WorkflowUpdateFailedError as error:
         raise Refusal(409, str(getattr(error.cause, "message", error.cause))) from None
     except (TimeoutError, RPCTimeoutOrCancelledError):
-        raise Refusal(503, f"No answer within {ANSWER_SECONDS:.0f} s: it may still happen") from None
+        raise Unanswered from None
     except (RPCError, RuntimeError) as error:
         if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
             raise Refusal(409, f"{what} is not there, or has ended") from None

@@ -168,6 +168,23 @@ async def test_a_dispute_is_decided_in_its_own_workflow_and_refused_in_its_words
     assert (await desk.audit())[0]["detail"]["new"] == {"choice": "book", "reason": "paid so"}
 
 
+async def test_a_decision_that_nobody_answers_is_not_said_to_be_made(
+    api: Api, desk: Desk, temporal: Client, task_queue: str, started: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.operator.workflows.ANSWER_SECONDS", 0.3)
+    handle = await temporal.start_workflow("SettlementWorkflow", id=f"settlement:{task_queue}", task_queue=task_queue)
+    started.push_async_callback(handle.terminate)
+    async with api.writing() as connection:
+        values = {"fixture_id": "id2", "workflow_id": handle.id, "state": "DISPUTED"}
+        await connection.execute(insert(t.fixture_settlements).values(values))
+    body = {"choice": "book", "reason": "paid so"}
+    assert (
+        await desk.refused(503, "POST", "/disputes/id2/decision", body) == "No answer within 0 s: it may still happen"
+    )
+    (change,) = await desk.audit()
+    assert change["detail"]["new"] == {**body, "answered": False}
+
+
 async def test_an_account_is_compared_now_not_at_its_next_turn(
     desk: Desk, temporal: Client, task_queue: str, started: AsyncExitStack
 ) -> None:
