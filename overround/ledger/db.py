@@ -2,6 +2,10 @@
 
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+OPTIONS = "-c max_parallel_workers_per_gather=0 -c idle_in_transaction_session_timeout=30s"
+"""The ledger's statements are short: starting helpers for one takes longer than it does, and a transaction that hangs
+holds back every event behind it."""
+
 
 def normalise(url: str) -> str:
     """``postgres://`` and ``postgresql://`` addresses as SQLAlchemy wants them for psycopg."""
@@ -14,4 +18,11 @@ def normalise(url: str) -> str:
 def connect(url: str, *, pool: int = 10) -> AsyncEngine:
     """An engine with a small pool that survives a server restart (stack sheet, section 3). Its errors name no values:
     secrets and digests travel as parameters."""
-    return create_async_engine(normalise(url), pool_size=pool, max_overflow=0, pool_pre_ping=True, hide_parameters=True)
+    return create_async_engine(
+        normalise(url),
+        pool_size=pool,
+        max_overflow=0,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"options": OPTIONS},
+    )
