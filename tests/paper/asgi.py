@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp, Message
 
-PATIENCE = 2.0
+PATIENCE = 5.0
 """Seconds until a frame that does not come counts as missing."""
 TURNS = 60
 """Turns of the event loop in which everything that does not wait for a clock has happened."""
