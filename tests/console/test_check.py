@@ -16,7 +16,10 @@ from console.check import compare
 from console.embedded.process import StartError
 from console.state import State
 from overround.ledger.audit import Audit
+from tests.ledger.conftest import ledger_url
 from tests.support.command import console
+
+__all__ = ["ledger_url"]
 
 EMPTY: dict[str, Any] = {"exchanges": {}, "bookmaker": {"accounts": [], "orders": [], "bets": []}}
 
@@ -67,51 +70,51 @@ async def compared(database_url: str, wait: float = 4) -> int:
 
 
 async def test_two_books_that_agree_end_at_once(
-    database_url: str, rounds: list[list[str]], capsys: pytest.CaptureFixture[str]
+    ledger_url: str, rounds: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     rounds[:] = [[], ["never looked at"]]
-    assert await compared(database_url) == 0
+    assert await compared(ledger_url) == 0
     assert capsys.readouterr().out.startswith("clean: 2 orders")
     assert len(rounds) == 1
 
 
 async def test_what_differs_only_for_a_moment_is_work_under_way(
-    database_url: str, rounds: list[list[str]], capsys: pytest.CaptureFixture[str]
+    ledger_url: str, rounds: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Even where something new differs in every round."""
     rounds[:] = [["order 1"], ["order 2"], ["never looked at"]]
-    assert await compared(database_url) == 0
+    assert await compared(ledger_url) == 0
     assert "order" not in capsys.readouterr().out.replace("2 orders", "")
 
 
 async def test_what_differs_for_the_whole_wait_is_told_alone(
-    database_url: str, rounds: list[list[str]], capsys: pytest.CaptureFixture[str]
+    ledger_url: str, rounds: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     rounds[:] = [["b stays", "a stays", "goes"], ["a stays", "b stays", "comes"], ["b stays", "a stays"]]
-    assert await compared(database_url, 3) == 1
+    assert await compared(ledger_url, 3) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("2 difference(s): 2 orders")
     assert lines[1:] == ["  a stays", "  b stays"]
 
 
 @pytest.mark.parametrize("wait", [0, 0.5, 1])
-async def test_without_a_wait_it_looks_once(database_url: str, rounds: list[list[str]], wait: float) -> None:
+async def test_without_a_wait_it_looks_once(ledger_url: str, rounds: list[list[str]], wait: float) -> None:
     rounds[:] = [["differs"]]
-    assert await compared(database_url, wait) == 1
+    assert await compared(ledger_url, wait) == 1
 
 
 @pytest.mark.parametrize(
     ("status", "body"),
     [(500, b"Internal Server Error"), (404, b"{}"), (200, b"<html>"), (200, b"[]"), (200, b"null"), (200, b"{}")],
 )
-async def test_venues_that_answer_something_else_are_one_line(database_url: str, status: int, body: bytes) -> None:
+async def test_venues_that_answer_something_else_are_one_line(ledger_url: str, status: int, body: bytes) -> None:
     with admin(status, body) as url, pytest.raises(StartError, match="the paper venues"):
-        await compare(database_url, url, 1)
+        await compare(ledger_url, url, 1)
 
 
-async def test_venues_that_do_not_answer_are_one_line(database_url: str) -> None:
+async def test_venues_that_do_not_answer_are_one_line(ledger_url: str) -> None:
     with pytest.raises(StartError, match=r"the paper venues do not answer at http://127\.0\.0\.1:9"):
-        await compare(database_url, "http://127.0.0.1:9", 1)
+        await compare(ledger_url, "http://127.0.0.1:9", 1)
 
 
 async def test_an_empty_ledger_and_empty_venues_agree(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,9 +149,7 @@ def test_a_ledger_that_is_gone_is_one_line(tmp_path: Path) -> None:
     assert "secret" not in done.stderr
 
 
-async def test_the_ledger_is_let_go_of_though_the_venues_fail(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_ledger_is_let_go_of_though_the_venues_fail(ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     let_go: list[bool] = []
 
     class Database:
@@ -157,6 +158,6 @@ async def test_the_ledger_is_let_go_of_though_the_venues_fail(
 
     monkeypatch.setattr("overround.ledger.db.connect", lambda url: Database())
     with pytest.raises(StartError):
-        await compare(database_url, "http://127.0.0.1:9", 1)
+        await compare(ledger_url, "http://127.0.0.1:9", 1)
     await asyncio.sleep(0)
     assert let_go == [True]
