@@ -152,7 +152,7 @@ async def test_what_an_operator_sees_is_everybodys(api: Api) -> None:
 @pytest.mark.timeout(120)
 async def test_generated_requests_find_no_server_error_and_no_undocumented_answer(database_url: str, api: Api) -> None:
     async with commanded(database_url, Reachable(api.engine)) as url:
-        seen = await asyncio.to_thread(fuzz, url, api.keys["operator"], operator=True, examples=2)
+        seen = await asyncio.to_thread(fuzz, url, api.keys["operator"], operator=True, examples=1)
     assert set(seen) <= {200, 401, 404, 409, 422}
-    assert seen[200] > 20
-    assert seen[422] > 20
+    assert seen[200] > 10
+    assert seen[422] > 10
