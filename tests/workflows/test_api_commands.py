@@ -202,6 +202,7 @@ async def test_a_command_is_finished_although_api_and_worker_are_killed_half_way
             result = await original(*args)
             if not doomed.cut:
                 process.kill()
+                asyncio.get_running_loop().call_soon(doomed.hang_up)
                 await doomed.die()
             return result
 

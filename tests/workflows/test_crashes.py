@@ -68,6 +68,10 @@ class Doomed:
         await self._over.wait()
         raise Killed
 
+    def hang_up(self) -> None:
+        """Its connections end, as those of a killed process do: the server gives it no more tasks."""
+        self._proxy.reset()
+
     async def bury(self) -> None:
         """Let the first worker end."""
         self._over.set()
