@@ -1,5 +1,6 @@
 """What a ``ControlWorkflow`` may do: write the gate, and tell every owner of open orders."""
 
+import asyncio
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -27,6 +28,7 @@ FLAGS: dict[Command, tuple[str, bool]] = {
     "soft_pause": ("soft_paused", True),
     "emergency": ("emergency", True),
 }
+AT_ONCE = 20
 CANCEL = "orders.cancel"
 SYSTEM = ("emergency", "soft_paused", "stopped", "paused")
 MANUAL = {"paused": ("paused_at", "pause_reason"), "stopped": ("stopped_at", "stop_reason")}
@@ -102,9 +104,10 @@ class ControlActivities:
                 everyone = await _in_markets(connection, asked)
                 drops |= {name: Drop(orders.get(name, ()), everything=True) for name in everyone}
             await _note_cancel(connection, asked)
-        for workflow_id, drop in drops.items():
-            activity.heartbeat(workflow_id)
-            await self._tell(workflow_id, drop)
+        told = list(drops.items())
+        for start in range(0, len(told), AT_ONCE):
+            activity.heartbeat(start)
+            await asyncio.gather(*(self._tell(*item) for item in told[start : start + AT_ONCE]))
         return len(drops)
 
     async def _tell(self, workflow_id: str, drop: Drop) -> None:
