@@ -80,7 +80,7 @@ def test_lines_add_up(lines: list[OpenLine]) -> None:
 
 
 def test_nothing_open_is_worth_nothing_and_loses_nothing() -> None:
-    assert (OpenLine().unrealised(), OpenLine().worst_case()) == (0, 0)
+    assert OpenLine().unrealised() == OpenLine().worst_case() == D(0)
 
 
 async def _counted(ledger: AsyncEngine) -> list[Any]:
