@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 from json import loads
 from typing import Any
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 
+from api.operator import PARTS
 from tests.api.conftest import Api
 
 PEM = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -28,6 +32,25 @@ ABP: dict[str, Any] = {
     "secrets": {"api_key": ABP_KEY},
 }
 OPERATIONS = ("get", "post", "put", "patch", "delete")
+
+
+@cache
+def contracts() -> list[tuple[str, Any, TypeAdapter[Any]]]:
+    """Method, path and the model of the answer, of every operator's endpoint; fixed paths before those with ids."""
+    found = [route for part in PARTS for route in part.routes.routes if isinstance(route, APIRoute)]
+    found.sort(key=lambda route: route.path.count("{"))
+    return [
+        (method, route.path_regex, TypeAdapter(route.response_model)) for route in found for method in route.methods
+    ]
+
+
+def hold(method: str, path: str, answer: httpx.Response) -> None:
+    """A success is exactly what its endpoint documents: every field, of its kind, and nothing besides."""
+    for known, regex, model in contracts():
+        if known == method and regex.match(f"/api/v1/operator{path}"):
+            model.validate_json(answer.content)
+            return
+    raise AssertionError(f"nothing documents {method} {path}")
 
 
 class Desk:
@@ -51,9 +74,10 @@ class Desk:
         return answer
 
     async def ok(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """The body of a call that succeeds, numbers as Decimals."""
+        """The body of a call that succeeds, held against its contract; numbers as Decimals."""
         answer = await self.call(method, path, body, **query)
         assert answer.status_code == 200, f"{method} {path}: {answer.status_code} {answer.text}"
+        hold(method, path, answer)
         return loads(answer.text, parse_float=Decimal)
 
     async def refused(self, status: int, method: str, path: str, body: Any = None, **query: Any) -> Any:
