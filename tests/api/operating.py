@@ -40,7 +40,9 @@ def contracts() -> list[tuple[str, Any, TypeAdapter[Any]]]:
     found = [route for part in PARTS for route in part.routes.routes if isinstance(route, APIRoute)]
     found.sort(key=lambda route: route.path.count("{"))
     return [
-        (method, route.path_regex, TypeAdapter(route.response_model)) for route in found for method in route.methods
+        (method, route.path_regex, TypeAdapter(route.response_model))
+        for route in found
+        for method in route.methods or ()
     ]
 
 

@@ -34,7 +34,7 @@ async def test_keys_and_settings_outlive_an_upgrade_and_a_way_back(blank_databas
         assert owner is not None
         assert (owner.client, owner.stale) == ("demo", True)
         held = await configs.load(connection)
-        assert (held.of("demo", 17).size, held.of("demo", 17, 171).version) == (9, 4)
+        assert (str(held.of("demo", 17).size), held.of("demo", 17, 171).version) == ("9", 4)
         market = await configs.save(connection, "demo", 17, {"size": 3}, "ann", 171)
         assert market.version == 1
     await engine.dispose()
