@@ -25,6 +25,8 @@ FLAGS = (
     "--disable-dev-shm-usage",
     "--disable-extensions",
     "--hide-scrollbars",
+    "--disable-features=SpareRendererForSitePerProcess,Translate,OptimizationHints,MediaRouter",
+    "--disable-site-isolation-trials",
     "--remote-debugging-port=0",
     "about:blank",
 )

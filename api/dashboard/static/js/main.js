@@ -59,6 +59,7 @@ function openDesk(rest) {
   const store = new Store();
   const now = () => rest.now();
   const desk = new Desk(rest, store, { denied: () => leave("This key is not valid any more.") });
+  document.activeElement?.blur(); // a hidden field keeps the focus until the next frame, and with it the keys
   byId("signin").hidden = true;
   byId("desk").hidden = false;
   verdict(store, now);
