@@ -22,7 +22,7 @@ class Shape(BaseModel):
 
 
 class Page(Shape, Generic[Item]):
-    """A page of a list, newest first; pages count from 1. ``nextCursor`` leads on from its last row, null at the end."""
+    """A page, newest first; pages count from 1. ``nextCursor`` leads on from its last row; null at the end."""
 
     items: list[Item]
     page: int

@@ -184,7 +184,7 @@ async def test_an_owner_that_ended_is_started_again_for_the_order_it_left(
     assert [(item.client_order_id, item.evidence.kind) for item in items] == [("c1", "lost")]
 
 
-async def test_who_cancelled_what_is_written_down_once_however_often_it_is_tried(does: ControlActivities, ledger: AsyncEngine) -> None:
+async def test_who_cancelled_what_is_written_down_once(does: ControlActivities, ledger: AsyncEngine) -> None:
     await claim(ledger, spec("c1"))
     number = await ids(ledger)
     for _ in range(2):

@@ -14,9 +14,7 @@ def upgrade() -> None:
     op.add_column("api_keys", sa.Column("label", sa.Text(), server_default=sa.text("''"), nullable=False))
     op.add_column("api_keys", sa.Column("expires_at", sa.DateTime(timezone=True)))
     op.add_column("api_keys", sa.Column("last_used_at", sa.DateTime(timezone=True)))
-    op.add_column(
-        "trading_configs", sa.Column("market_id", sa.Integer(), server_default=sa.text("0"), nullable=False)
-    )
+    op.add_column("trading_configs", sa.Column("market_id", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.drop_constraint("config_once", "trading_configs", type_="unique")
     op.create_unique_constraint(
         "config_once", "trading_configs", ["client", "tournament_id", "market_id", "config_version"]

@@ -265,10 +265,10 @@ def _tables() -> None:
     _table("profit_days", ("client", "day", "exchange", *PROFIT_SUMS), ("client", "day", "exchange"))
     op.create_index("order_counts_none", "order_counts", ["orders"], postgresql_where=sa.text("orders = 0"))
     op.create_index("bet_counts_none", "bet_counts", ["bets"], postgresql_where=sa.text("bets = 0"))
-    held = {"postgresql_include": ["matched", "exchange", "fixture_id"]}
-    op.create_index("positions_in_order", "positions", ["client", "opened"], **held)
-    op.create_index("position_days_in_order", "position_days", ["client", "opened", "day"], **held)
-    op.create_index("position_days_by_day", "position_days", ["client", "day", "opened"], **held)
+    held = ["matched", "exchange", "fixture_id"]
+    op.create_index("positions_in_order", "positions", ["client", "opened"], postgresql_include=held)
+    op.create_index("position_days_in_order", "position_days", ["client", "opened", "day"], postgresql_include=held)
+    op.create_index("position_days_by_day", "position_days", ["client", "day", "opened"], postgresql_include=held)
     for name, rows in (("order_counts", "orders"), ("bet_counts", "bets")):
         op.create_index(
             f"{name}_fixtures",
