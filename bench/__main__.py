@@ -101,6 +101,9 @@ class Run:
         rates = f"{plan.fills:g} fills/s while {plan.moves:g} moves/s go on"
         note = f"{rates}; {made} fills, {made - len(found)} without a bet"
         self.report.add(figure("fill -> bet request", "ms", found, self.floors.start, aim="2x", note=note))
+        busy = await quotes.busy_floor(self.rig, plan.seconds / 3, plan.fills, plan.moves)
+        note = f"{rates}, beside the floor while the same moves go on"
+        self.report.add(figure("fill -> bet request, busy floor", "ms", found, busy, note=note))
 
     async def _emergency(self) -> None:
         floor = [await kills.emergency_floor(self.rig) for _ in range(self.plan.repeats)]

@@ -151,6 +151,18 @@ async def fills(rig: Rig, seconds: float, rate: float, moves_rate: float) -> tup
     return hedged(arrivals, made), len(made)
 
 
+async def busy_floor(rig: Rig, seconds: float, rate: float, moves_rate: float) -> list[float]:
+    """The floor of a new hedge on a machine that is busy with moves: milliseconds from signal-with-start to the body of
+    the local activity."""
+    moving = asyncio.create_task(moves(rig, seconds + SETTLE, moves_rate))
+    begun: dict[str, float] = {}
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_floor_starts(rig, tasks, begun, seconds, rate))
+    await moving
+    done = rig.marks()
+    return [(done[mark] - at) * 1000 for mark, at in begun.items() if mark in done]
+
+
 def hedged(arrivals: Arrivals, made: Sequence[tuple[str, float]]) -> list[float]:
     """Milliseconds from each fill (fixture, monotonic time) to the first bet request about its fixture."""
     found = [(arrivals.first_after("abp", fixture_id, at), at) for fixture_id, at in made]

@@ -199,6 +199,7 @@ def banner_lines(facts: Mapping[str, Any], state: Path) -> list[str]:
     """Where everything is."""
     return [
         f"  API          {facts['apiUrl']}   docs {facts['apiUrl']}/docs",
+        f"  dashboard    {facts['apiUrl']}/dashboard",
         f"  demo key     {facts['apiKey']}",
         f"  Temporal UI  {facts['temporalUiUrl'] or 'not configured (OVERROUND_TEMPORAL_UI_URL)'}",
         f"  paper admin  {facts['paper'].get('admin', 'none')}",
