@@ -42,7 +42,7 @@ NONE: dict[int | str, dict[str, Any]] = {
         "description": f"All of them were over; or {COMMANDS[409]['description']}",
     },
 }
-Why = Annotated[Cancel | None, Body()]
+Why = Annotated[Cancel, Body(default_factory=Cancel)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Outcome:
 
 
 @routes.post("/orders/{orderId}/cancel", response_model=Order, responses={**ABSENT, **COMMANDS, **FAILED})
-async def cancel_order(caller: Caller, once: OnceOnly, orderId: RowId, why: Why = None) -> Response:  # noqa: N803
+async def cancel_order(caller: Caller, once: OnceOnly, orderId: RowId, why: Why) -> Response:  # noqa: N803
     """Cancel one order. The answer is the order as it is afterwards: it may have filled before the cancel arrived.
 
     The engine places nothing new in that outcome on that account until its odds change, or for a minute.
@@ -76,7 +76,7 @@ async def cancel_order(caller: Caller, once: OnceOnly, orderId: RowId, why: Why 
         row = await _cancellable(once.context, caller.client, orderId, attempt)
         if row["status"] in OPEN:
             by = await by_whom(once.context, caller)
-            request = CancelOrders((orderId,), by, why.reason if why else "")
+            request = CancelOrders((orderId,), by, why.reason)
             await cancel(once.context, caller.client, request, attempt.request_id)
         order: Item = (await _outcome(once.context, caller.client, [orderId], ())).answer()["orders"][0]
         return order

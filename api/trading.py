@@ -20,7 +20,7 @@ from overround.ledger.reads.page import Item
 
 routes = router("Trading Controls")
 routes.route_class = ExactRoute
-Why = Annotated[Control | None, Body()]
+Why = Annotated[Control, Body(default_factory=Control)]
 
 
 @routes.get("/trading/status", response_model=TradingStatus, responses=ABSENT)
@@ -33,32 +33,32 @@ async def get_trading_status(caller: Caller, reader: Reader) -> ExactJSON:
 
 
 @routes.post("/trading/pause", response_model=TradingAnswer, responses=COMMANDS)
-async def pause_trading(caller: Caller, once: OnceOnly, why: Why = None) -> Response:
+async def pause_trading(caller: Caller, once: OnceOnly, why: Why) -> Response:
     """No new quotes, resting orders are cancelled; fills go on being hedged. Undone by `resume` alone."""
     return await _command(once, caller, "pause", why)
 
 
 @routes.post("/trading/resume", response_model=TradingAnswer, responses=COMMANDS)
-async def resume_trading(caller: Caller, once: OnceOnly, why: Why = None) -> Response:
+async def resume_trading(caller: Caller, once: OnceOnly, why: Why) -> Response:
     """Undo a pause. A stop stays, and so does whatever blocks everybody."""
     return await _command(once, caller, "resume", why)
 
 
 @routes.post("/trading/stop", response_model=TradingAnswer, responses=COMMANDS)
-async def stop_trading(caller: Caller, once: OnceOnly, why: Why = None) -> Response:
+async def stop_trading(caller: Caller, once: OnceOnly, why: Why) -> Response:
     """No new quotes, resting orders are cancelled; open hedges are finished. Undone by `start` alone."""
     return await _command(once, caller, "stop", why)
 
 
 @routes.post("/trading/start", response_model=TradingAnswer, responses=COMMANDS)
-async def start_trading(caller: Caller, once: OnceOnly, why: Why = None) -> Response:
+async def start_trading(caller: Caller, once: OnceOnly, why: Why) -> Response:
     """Undo a stop. A pause stays, and so does whatever blocks everybody."""
     return await _command(once, caller, "start", why)
 
 
-async def _command(once: OnceOnly, caller: KeyOwner, word: Command, why: Control | None) -> Response:
+async def _command(once: OnceOnly, caller: KeyOwner, word: Command, why: Control) -> Response:
     async def work(attempt: Attempt) -> Item:
-        request = ControlRequest(word, await by_whom(once.context, caller), why.reason if why else "")
+        request = ControlRequest(word, await by_whom(once.context, caller), why.reason)
         result = await command(once.context, caller.client, request, attempt.request_id)
         return {**await _status(once.context, caller.client), "result": result.result}
 

@@ -12,7 +12,7 @@ from api.operator.audit import note
 from api.operator.listing import listed
 from api.operator.parameters import PathClient
 from api.operator.routing import ABSENT, CONFLICT, invalid, router
-from api.operator.schemas.people import Client, ClientChange, NewClient
+from api.operator.schemas.people import ClientChange, ClientRecord, NewClient
 from api.parameters import PageWindow
 from api.schemas import Page
 from overround.domain.clients import BadClient, ClientId, parse_client
@@ -34,13 +34,13 @@ def _shown(row: Row) -> dict[str, Any]:
     }
 
 
-@routes.get("/clients", response_model=Page[Client])
+@routes.get("/clients", response_model=Page[ClientRecord])
 async def list_clients(caller: Caller, reader: Reader, window: PageWindow) -> ExactJSON:
     """Every client, newest first."""
     return await listed(reader, "clients", select(clients), (clients.c.created_at, clients.c.client), window, _shown)
 
 
-@routes.post("/clients", response_model=Client, responses=CONFLICT)
+@routes.post("/clients", response_model=ClientRecord, responses=CONFLICT)
 async def create_client(caller: Caller, writer: Writer, body: NewClient) -> ExactJSON:
     """A new client. It trades as soon as it has accounts and settings; 409 when the id is taken."""
     who = _parsed(body.client)
@@ -51,13 +51,13 @@ async def create_client(caller: Caller, writer: Writer, body: NewClient) -> Exac
     return ExactJSON(made)
 
 
-@routes.get("/clients/{client}", response_model=Client, responses=ABSENT)
+@routes.get("/clients/{client}", response_model=ClientRecord, responses=ABSENT)
 async def get_client(caller: Caller, reader: Reader, client: PathClient) -> ExactJSON:
     """One client."""
     return ExactJSON(_shown(await known(reader, client)))
 
 
-@routes.patch("/clients/{client}", response_model=Client, responses={**ABSENT, **CONFLICT})
+@routes.patch("/clients/{client}", response_model=ClientRecord, responses={**ABSENT, **CONFLICT})
 async def change_client(caller: Caller, writer: Writer, client: PathClient, body: ClientChange) -> ExactJSON:
     """Change the name, the odds format or whether the client is active; what is left out stays.
 

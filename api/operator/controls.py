@@ -25,7 +25,7 @@ from overround.ledger.reads import trading as reads
 from overround.ledger.tables import gates
 
 routes = router()
-Reason = Annotated[Why | None, Body()]
+Reason = Annotated[Why, Body(default_factory=Why)]
 
 
 async def _system(reader: Reader) -> dict[str, Any]:
@@ -36,12 +36,11 @@ async def _system(reader: Reader) -> dict[str, Any]:
     return {"status": next((word for flag, word in order if flags[flag]), "live"), **flags}
 
 
-async def _command(request: Request, operator: Operator, scope: str, word: Command, why: Why | None) -> str:
-    reason = why.reason if why is not None and why.reason is not None else ""
-    return (await command(context_of(request), scope, ControlRequest(word, operator.by, reason))).result
+async def _command(request: Request, operator: Operator, scope: str, word: Command, why: Why) -> str:
+    return (await command(context_of(request), scope, ControlRequest(word, operator.by, why.reason or ""))).result
 
 
-async def _everybody(request: Request, operator: Operator, word: Command, why: Why | None) -> ExactJSON:
+async def _everybody(request: Request, operator: Operator, word: Command, why: Why) -> ExactJSON:
     result = await _command(request, operator, GLOBAL, word, why)
     async with context_of(request).reader.connect() as reader:
         return ExactJSON({**await _system(reader), "result": result})
@@ -54,31 +53,31 @@ async def get_system(caller: Caller, reader: Reader) -> ExactJSON:
 
 
 @routes.post("/system/stop", response_model=SystemResult, responses=AWAY)
-async def stop_system(caller: Caller, request: Request, why: Reason = None) -> ExactJSON:
+async def stop_system(caller: Caller, request: Request, why: Reason) -> ExactJSON:
     """No new quotes for anybody, resting orders are cancelled; open hedges are finished. Undone by `start`."""
     return await _everybody(request, caller, "stop", why)
 
 
 @routes.post("/system/start", response_model=SystemResult, responses=AWAY)
-async def start_system(caller: Caller, request: Request, why: Reason = None) -> ExactJSON:
+async def start_system(caller: Caller, request: Request, why: Reason) -> ExactJSON:
     """Undo a system stop; a soft pause and an emergency stay."""
     return await _everybody(request, caller, "start", why)
 
 
 @routes.post("/system/soft-pause", response_model=SystemResult, responses=AWAY)
-async def soft_pause_system(caller: Caller, request: Request, why: Reason = None) -> ExactJSON:
+async def soft_pause_system(caller: Caller, request: Request, why: Reason) -> ExactJSON:
     """No new quotes for anybody; hedging goes on. Undone by `clear`."""
     return await _everybody(request, caller, "soft_pause", why)
 
 
 @routes.post("/system/emergency", response_model=SystemResult, responses=AWAY)
-async def declare_emergency(caller: Caller, request: Request, why: Reason = None) -> ExactJSON:
+async def declare_emergency(caller: Caller, request: Request, why: Reason) -> ExactJSON:
     """Everything resting is cancelled at once, everywhere; fills go on being hedged. Undone by `clear`."""
     return await _everybody(request, caller, "emergency", why)
 
 
 @routes.post("/system/clear", response_model=SystemResult, responses=AWAY)
-async def clear_system(caller: Caller, request: Request, why: Reason = None) -> ExactJSON:
+async def clear_system(caller: Caller, request: Request, why: Reason) -> ExactJSON:
     """Lift everything that is set for everybody. What clients set themselves stays."""
     return await _everybody(request, caller, "clear", why)
 
@@ -93,7 +92,7 @@ async def get_client_trading_status(caller: Caller, reader: Reader, client: Path
 
 
 async def _client(
-    request: Request, operator: Operator, reader: Reader, client: str, word: Command, why: Why | None
+    request: Request, operator: Operator, reader: Reader, client: str, word: Command, why: Why
 ) -> ExactJSON:
     await known(reader, client)
     result = await _command(request, operator, client, word, why)
@@ -103,7 +102,7 @@ async def _client(
 
 @routes.post("/clients/{client}/trading/pause", response_model=ClientResult, responses={**ABSENT, **AWAY})
 async def pause_client(
-    caller: Caller, reader: Reader, request: Request, client: PathClient, why: Reason = None
+    caller: Caller, reader: Reader, request: Request, client: PathClient, why: Reason
 ) -> ExactJSON:
     """As the client's own pause."""
     return await _client(request, caller, reader, client, "pause", why)
@@ -111,7 +110,7 @@ async def pause_client(
 
 @routes.post("/clients/{client}/trading/resume", response_model=ClientResult, responses={**ABSENT, **AWAY})
 async def resume_client(
-    caller: Caller, reader: Reader, request: Request, client: PathClient, why: Reason = None
+    caller: Caller, reader: Reader, request: Request, client: PathClient, why: Reason
 ) -> ExactJSON:
     """Undo a pause, also the client's own."""
     return await _client(request, caller, reader, client, "resume", why)
@@ -119,7 +118,7 @@ async def resume_client(
 
 @routes.post("/clients/{client}/trading/stop", response_model=ClientResult, responses={**ABSENT, **AWAY})
 async def stop_client(
-    caller: Caller, reader: Reader, request: Request, client: PathClient, why: Reason = None
+    caller: Caller, reader: Reader, request: Request, client: PathClient, why: Reason
 ) -> ExactJSON:
     """As the client's own stop."""
     return await _client(request, caller, reader, client, "stop", why)
@@ -127,7 +126,7 @@ async def stop_client(
 
 @routes.post("/clients/{client}/trading/start", response_model=ClientResult, responses={**ABSENT, **AWAY})
 async def start_client(
-    caller: Caller, reader: Reader, request: Request, client: PathClient, why: Reason = None
+    caller: Caller, reader: Reader, request: Request, client: PathClient, why: Reason
 ) -> ExactJSON:
     """Undo a stop, also the client's own."""
     return await _client(request, caller, reader, client, "start", why)

@@ -1,9 +1,9 @@
 """API keys: issue, rotate, revoke, list. A key is shown once; afterwards nobody can show it."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Body, Request
 from sqlalchemy import select
 
 from api.context import Reader, context_of
@@ -71,10 +71,14 @@ async def issue_key(caller: Caller, writer: Writer, request: Request, body: NewK
 
 @routes.post("/keys/{keyId}/rotate", response_model=KeyShown, responses={**ABSENT, **CONFLICT})
 async def rotate_key(
-    caller: Caller, writer: Writer, request: Request, key_id: PathKey, body: Rotation | None = None
+    caller: Caller,
+    writer: Writer,
+    request: Request,
+    key_id: PathKey,
+    body: Annotated[Rotation, Body(default_factory=Rotation)],
 ) -> ExactJSON:
     """A new key for the same client and label; the old one works for ``graceSeconds`` more, also 0."""
-    grace = timedelta(seconds=(body or Rotation()).grace_seconds)
+    grace = timedelta(seconds=body.grace_seconds)
     old = await _found(writer, key_id)
     made = await ledger.rotate_key(writer, context_of(request).settings.secret_key, key_id, grace)
     if made is None:

@@ -14,7 +14,7 @@ from api.operator.audit import note
 from api.operator.listing import listed
 from api.operator.parameters import MaybeClient
 from api.operator.routing import ABSENT, CONFLICT, router
-from api.operator.schemas.running import Alarm, Health
+from api.operator.schemas.running import Alarm, SystemHealth
 from api.operator.workflows import answers
 from api.parameters import MAX_ID, VISIBLE, PageWindow
 from api.schemas import Page
@@ -72,7 +72,7 @@ async def clear_alarm(caller: Caller, writer: Writer, alarm_id: PathAlarm) -> Ex
     return ExactJSON(_alarm(row))
 
 
-@routes.get("/health", response_model=Health)
+@routes.get("/health", response_model=SystemHealth)
 async def get_operator_health(caller: Caller, reader: Reader, request: Request) -> ExactJSON:
     """Signs of life of every part and every active account, and how much waits for a person."""
     beats = await vitals.beats(reader)

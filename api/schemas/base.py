@@ -8,17 +8,23 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from pydantic.alias_generators import to_camel
+from typing_extensions import TypeAliasType
 
 Number = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 """Money, a price or a size: a JSON number with all its digits; read it as a decimal, not as a float."""
-Settlement = Literal["UNDECIDED", "WON", "LOST", "VOID", "HALF_WON", "HALF_LOST"]
+Settlement = TypeAliasType("Settlement", Literal["UNDECIDED", "WON", "LOST", "VOID", "HALF_WON", "HALF_LOST"])
+OddsFormat = TypeAliasType("OddsFormat", Literal["american", "decimal", "hong_kong", "fractional"])
 Item = TypeVar("Item")
 
 
 class Shape(BaseModel):
     """camelCase on the wire, nothing besides what is declared."""
 
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        field_title_generator=lambda name, _: name.strip("_").replace("_", " ").capitalize(),
+    )
 
 
 class Page(Shape, Generic[Item]):

@@ -4,14 +4,18 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from typing_extensions import TypeAliasType
 
-from api.schemas.base import Number, Problem, Shape
+from api.schemas.base import Number, OddsFormat, Problem, Shape
 from api.schemas.orders import Order
 
 OrderId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 VISIBLE = r"^[!-~]+$"
 
-TradingState = Literal["live", "manual_paused", "manual_stopped", "soft_paused", "system_stopped", "emergency"]
+TradingState = TypeAliasType(
+    "TradingState",
+    Literal["live", "manual_paused", "manual_stopped", "soft_paused", "system_stopped", "emergency"],
+)
 
 
 class Me(Shape):
@@ -23,7 +27,7 @@ class Me(Shape):
 class TradingStatus(Shape):
     client: str
     client_name: str
-    odds_format: Literal["american", "decimal", "hong_kong", "fractional"]
+    odds_format: OddsFormat
     status: TradingState
     trading_active: bool
     manual_paused: bool
@@ -86,11 +90,16 @@ class CancelMany(Shape):
                 {"fixtureId": "id1000000861624412", "exchange": "polymarket"},
                 {"all": True, "reason": "end of the day"},
             ],
-            "oneOf": [
-                {"required": ["orderIds"], "not": {"anyOf": [{"required": ["fixtureId"]}, {"required": ["exchange"]}]}},
-                {"anyOf": [{"required": ["fixtureId"]}, {"required": ["exchange"]}]},
-                {"required": ["all"]},
-            ],
+            "not": {
+                "anyOf": [
+                    {"not": {"anyOf": [{"required": [way]} for way in ("orderIds", "fixtureId", "exchange", "all")]}},
+                    {"required": ["orderIds", "fixtureId"]},
+                    {"required": ["orderIds", "exchange"]},
+                    {"required": ["orderIds", "all"]},
+                    {"required": ["fixtureId", "all"]},
+                    {"required": ["exchange", "all"]},
+                ]
+            },
         }
     )
 

@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import Literal
 
+from typing_extensions import TypeAliasType
+
 from api.schemas.base import Number, Settlement, Shape
 from overround.domain.orders import OrderStatus
 
-MatchedStatus = Literal["NOT_MATCHED", "PARTIALLY_MATCHED", "FULLY_MATCHED"]
-BetStatus = Literal["sent", "pending", "matched", "partial", "rejected", "unknown"]
+MatchedStatus = TypeAliasType("MatchedStatus", Literal["NOT_MATCHED", "PARTIALLY_MATCHED", "FULLY_MATCHED"])
+BetStatus = TypeAliasType("BetStatus", Literal["sent", "pending", "matched", "partial", "rejected", "unknown"])
 
 
 class Order(Shape):

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, update
 
-from api.operator.schemas.people import Client, Key, KeyShown
+from api.operator.schemas.people import ClientRecord, Key, KeyShown
 from overround.domain.clients import BadClient, parse_client
 from overround.ledger import tables as t
 from tests.api import rows
@@ -44,7 +44,7 @@ def test_what_cannot_be_a_client_is_refused(text: str) -> None:
 
 async def test_a_client_is_created_with_the_bookmaker_its_id_names(desk: Desk) -> None:
     made = await desk.ok("POST", "/clients", {**NEW, "oddsFormat": "american"})
-    Client.model_validate(made)
+    ClientRecord.model_validate(made)
     assert (made["bookmaker"], made["active"], made["oddsFormat"]) == ("vertex", True, "american")
     assert await desk.ok("GET", "/clients/acme:vertex") == made
     listed = await desk.ok("GET", "/clients")

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.exc import DBAPIError
 
-from api.operator.schemas.running import Alarm, Change, Dispute, Health, Residual, System
+from api.operator.schemas.running import Alarm, Change, Dispute, Residual, System, SystemHealth
 from overround.ledger import tables as t
 from overround.ledger import trail
 from overround.ledger.alarms import raise_alarm
@@ -53,7 +53,7 @@ async def test_health_names_every_part_and_how_long_it_has_been_silent(api: Api,
         await connection.execute(update(t.bookmaker_accounts).values(status="connected", active=False))
         await raise_alarm(connection, "worker", "trading", "no worker")
     found = await desk.ok("GET", "/health")
-    Health.model_validate(found)
+    SystemHealth.model_validate(found)
     parts = {part["name"]: part for part in found["parts"]}
     assert [parts[name]["alive"] for name in ("streamers", "feed", "trading", "hedging")] == [True, True, False, True]
     assert parts["trading"]["ageSeconds"] >= 90

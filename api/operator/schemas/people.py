@@ -6,9 +6,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from api.operator.parameters import ClientText, Line
-from api.schemas.base import Shape
-
-OddsFormat = Literal["american", "decimal", "hong_kong", "fractional"]
+from api.schemas.base import OddsFormat, Shape
 
 
 class NewClient(Shape):
@@ -31,7 +29,7 @@ class ClientChange(Shape):
     active: bool | None = None
 
 
-class Client(Shape):
+class ClientRecord(Shape):
     """``bookmaker`` is what the id says; ``active`` false means that nothing is quoted and its keys open nothing."""
 
     client: str

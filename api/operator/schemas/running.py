@@ -137,7 +137,7 @@ class Part(Shape):
     detail: dict[str, Any]
 
 
-class Venue(Shape):
+class VenueState(Shape):
     account_id: str
     kind: Literal["exchange", "bookmaker"]
     venue: str
@@ -147,13 +147,13 @@ class Venue(Shape):
     balance_age_seconds: Number | None
 
 
-class Health(Shape):
+class SystemHealth(Shape):
     """``healthy`` when every part is alive, the workflow service answers and no active account is unwell."""
 
     healthy: bool
     workflow_service: Literal["answers", "silent", "not configured"]
     parts: list[Part]
-    venues: list[Venue]
+    venues: list[VenueState]
     open_alarms: int
     open_residuals: int
     disputes: int
