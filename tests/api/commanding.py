@@ -39,6 +39,13 @@ class Engine:
         self.before: Callable[[], Any] | None = None
         self._given: dict[str, Any] = {}
 
+    @property
+    def service_client(self) -> "Engine":
+        return self
+
+    async def check_health(self) -> bool:
+        return True
+
     def commands(self) -> list[Any]:
         return [argument for _, argument in self.asked]
 

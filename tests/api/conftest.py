@@ -17,9 +17,9 @@ from api.app import create_app
 from api.context import Timing
 from overround.ledger.db import connect
 from overround.ledger.keys import create_key
-from overround.ledger.tables import metadata
 from overround.settings import Settings
 from tests.api import rows
+from tests.support.emptied import empty
 from tests.support.serve import serve
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ def database_url(shared_url: str) -> str:
 
 async def _empty(process: Api) -> None:
     async with process.writing() as connection:
-        tables = ", ".join(table.name for table in metadata.sorted_tables)
-        await connection.exec_driver_sql(f"TRUNCATE {tables}")
+        await empty(connection)
 
 
 @pytest.fixture

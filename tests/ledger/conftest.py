@@ -4,14 +4,13 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from overround.ledger import accounts
 from overround.ledger.db import connect
-from overround.ledger.tables import metadata
 from overround.venues import Account
 from tests.ledger.desk import CLIENT, SECRET
+from tests.support.emptied import renew
 from tests.support.servers import cloned_database
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ async def ledger_engine(ledger_url: str) -> AsyncIterator[AsyncEngine]:
 async def ledger(ledger_engine: AsyncEngine) -> AsyncEngine:
     """The ledger with nothing in it but the demo client and its accounts."""
     async with ledger_engine.begin() as connection:
-        await connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY CASCADE"))
+        await renew(connection)
         await seed(connection)
     return ledger_engine
 

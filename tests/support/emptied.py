@@ -1,0 +1,24 @@
+"""A ledger as new for the next test: only what the last one used is emptied: each truncated table costs new files."""
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from overround.ledger.tables import metadata
+
+NAMES = sorted(metadata.tables)
+FULL = text(" UNION ALL ".join(f"SELECT '{name}' AS name WHERE EXISTS (SELECT 1 FROM {name})" for name in NAMES))
+DRAWN = text("SELECT sequencename AS name FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL")
+
+
+async def empty(connection: AsyncConnection) -> None:
+    """Leave every table without rows. Numbers go on: somebody may still be following them."""
+    full = [row.name for row in await connection.execute(FULL)]
+    if full:
+        await connection.exec_driver_sql(f"TRUNCATE {', '.join(full)} CASCADE")
+
+
+async def renew(connection: AsyncConnection) -> None:
+    """Leave every table without rows and every number at its first."""
+    await empty(connection)
+    for row in (await connection.execute(DRAWN)).all():
+        await connection.exec_driver_sql(f"ALTER SEQUENCE {row.name} RESTART")
