@@ -18,7 +18,7 @@ from api.errors import Refusal, absent
 from api.limits import Caller
 from api.once import Attempt, OnceOnly
 from api.operator.routing import ExactRoute
-from api.parameters import RowId
+from api.parameters import NullIsEmpty, RowId
 from api.routing import ABSENT, COMMANDS, router
 from api.schemas import Cancel, Cancelled, CancelMany, Order, PartialFailure, Problem
 from overround.domain.control import CancelOrders
@@ -42,7 +42,7 @@ NONE: dict[int | str, dict[str, Any]] = {
         "description": f"All of them were over; or {COMMANDS[409]['description']}",
     },
 }
-Why = Annotated[Cancel, Body(default_factory=Cancel)]
+Why = Annotated[Cancel, NullIsEmpty, Body(default_factory=Cancel)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ BetStatuses = Annotated[
 ]
 RowId = Annotated[int, Path(ge=1, le=MAX_ID)]
 PathFixtureId = Annotated[str, Path(pattern=VISIBLE, max_length=200)]
+NullIsEmpty = BeforeValidator(lambda body: {} if body is None else body)
+"""For a body that may be left out: null says as little. Undocumented, for generators make a type of it."""
 
 
 def _window(

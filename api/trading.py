@@ -11,6 +11,7 @@ from api.exact import ExactJSON
 from api.limits import Caller
 from api.once import Attempt, OnceOnly
 from api.operator.routing import ExactRoute
+from api.parameters import NullIsEmpty
 from api.routing import ABSENT, COMMANDS, router
 from api.schemas import Control, TradingAnswer, TradingStatus
 from overround.domain.control import Command, ControlRequest
@@ -20,7 +21,7 @@ from overround.ledger.reads.page import Item
 
 routes = router("Trading Controls")
 routes.route_class = ExactRoute
-Why = Annotated[Control, Body(default_factory=Control)]
+Why = Annotated[Control, NullIsEmpty, Body(default_factory=Control)]
 
 
 @routes.get("/trading/status", response_model=TradingStatus, responses=ABSENT)

@@ -17,6 +17,7 @@ from api.operator.clients import known
 from api.operator.parameters import PathClient
 from api.operator.routing import ABSENT, AWAY, router
 from api.operator.schemas.running import ClientResult, System, SystemResult, Why
+from api.parameters import NullIsEmpty
 from api.schemas import TradingStatus
 from overround.domain.control import Command, ControlRequest
 from overround.ledger.events import emergency_payload
@@ -25,7 +26,7 @@ from overround.ledger.reads import trading as reads
 from overround.ledger.tables import gates
 
 routes = router()
-Reason = Annotated[Why, Body(default_factory=Why)]
+Reason = Annotated[Why, NullIsEmpty, Body(default_factory=Why)]
 
 
 async def _system(reader: Reader) -> dict[str, Any]:
@@ -101,32 +102,24 @@ async def _client(
 
 
 @routes.post("/clients/{client}/trading/pause", response_model=ClientResult, responses={**ABSENT, **AWAY})
-async def pause_client(
-    caller: Caller, reader: Reader, request: Request, client: PathClient, why: Reason
-) -> ExactJSON:
+async def pause_client(caller: Caller, reader: Reader, request: Request, client: PathClient, why: Reason) -> ExactJSON:
     """As the client's own pause."""
     return await _client(request, caller, reader, client, "pause", why)
 
 
 @routes.post("/clients/{client}/trading/resume", response_model=ClientResult, responses={**ABSENT, **AWAY})
-async def resume_client(
-    caller: Caller, reader: Reader, request: Request, client: PathClient, why: Reason
-) -> ExactJSON:
+async def resume_client(caller: Caller, reader: Reader, request: Request, client: PathClient, why: Reason) -> ExactJSON:
     """Undo a pause, also the client's own."""
     return await _client(request, caller, reader, client, "resume", why)
 
 
 @routes.post("/clients/{client}/trading/stop", response_model=ClientResult, responses={**ABSENT, **AWAY})
-async def stop_client(
-    caller: Caller, reader: Reader, request: Request, client: PathClient, why: Reason
-) -> ExactJSON:
+async def stop_client(caller: Caller, reader: Reader, request: Request, client: PathClient, why: Reason) -> ExactJSON:
     """As the client's own stop."""
     return await _client(request, caller, reader, client, "stop", why)
 
 
 @routes.post("/clients/{client}/trading/start", response_model=ClientResult, responses={**ABSENT, **AWAY})
-async def start_client(
-    caller: Caller, reader: Reader, request: Request, client: PathClient, why: Reason
-) -> ExactJSON:
+async def start_client(caller: Caller, reader: Reader, request: Request, client: PathClient, why: Reason) -> ExactJSON:
     """Undo a stop, also the client's own."""
     return await _client(request, caller, reader, client, "start", why)

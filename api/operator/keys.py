@@ -16,7 +16,7 @@ from api.operator.listing import listed
 from api.operator.parameters import MaybeClient, PathKey
 from api.operator.routing import ABSENT, CONFLICT, invalid, router, shown_once
 from api.operator.schemas.people import Key, KeyShown, NewKey, Rotation
-from api.parameters import PageWindow
+from api.parameters import NullIsEmpty, PageWindow
 from api.schemas import Page
 from overround.ledger import keys as ledger
 from overround.ledger.events import Row
@@ -75,7 +75,7 @@ async def rotate_key(
     writer: Writer,
     request: Request,
     key_id: PathKey,
-    body: Annotated[Rotation, Body(default_factory=Rotation)],
+    body: Annotated[Rotation, NullIsEmpty, Body(default_factory=Rotation)],
 ) -> ExactJSON:
     """A new key for the same client and label; the old one works for ``graceSeconds`` more, also 0."""
     grace = timedelta(seconds=body.grace_seconds)

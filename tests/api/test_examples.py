@@ -44,12 +44,11 @@ def calls(text: str) -> list[tuple[str, str]]:
 
 def bodies() -> list[tuple[str, str, Any]]:
     """The bodies in the guide's tables and what they are sent with: the first call of their row."""
-    rows_ = [line for line in sections("Commands", "Configuration").splitlines() if line.startswith("| `")]
+    lines = [line for line in sections("Commands", "Configuration").splitlines() if line.startswith("| `")]
     return [
-        (*calls(row)[0], json.loads(body.replace("…", FIXTURE)))
-        for row in rows_
-        for body in re.findall(r"`(\{[^`]*\})`", row.split("|", 2)[2])
-        if body.startswith('{"') and calls(row)
+        (*calls(line)[0], json.loads(body.replace("…", FIXTURE)))
+        for line in lines
+        for body in re.findall(r'`(\{"[^`]*\})`', line)
     ]
 
 

@@ -33,6 +33,11 @@ def test_operation_ids_are_stable_and_every_operation_documents_its_errors() -> 
         assert ("404" in operation["responses"]) == ("{" in path or path.endswith(MAY_BE_ABSENT)), path
 
 
+def test_no_schema_is_named_after_the_module_it_lies_in_for_want_of_a_name_of_its_own() -> None:
+    names = create_app(Settings()).openapi()["components"]["schemas"]
+    assert [name for name in names if "__" in name] == []
+
+
 def test_every_post_of_a_client_takes_an_idempotency_key_and_says_what_may_go_wrong() -> None:
     paths = create_app(Settings()).openapi()["paths"]
     posts = {path: item["post"] for path, item in paths.items() if "post" in item and "/operator/" not in path}

@@ -49,9 +49,9 @@ async def test_repeating_a_command_changes_nothing_and_says_so(sender: Sender) -
 
 
 async def test_no_body_and_an_empty_one_are_the_same_and_leave_the_reason_empty(sender: Sender) -> None:
-    bodies: tuple[dict[str, str] | None, ...] = (None, {})
-    for body in bodies:
-        told = (await sender.post("/trading/stop", body)).json()
+    for raw in (b"", b"{}", b"null"):
+        headers = {"X-API-Key": sender.api.keys["demo"], "Content-Type": "application/json"}
+        told = (await sender.api.http.post(f"{sender.url}/api/v1/trading/stop", content=raw, headers=headers)).json()
         assert (told["manualStopReason"], told["manualStoppedAt"] is None) == (None, False)
 
 
