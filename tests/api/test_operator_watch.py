@@ -17,7 +17,10 @@ from tests.api import rows
 from tests.api.conftest import Api
 from tests.api.operating import Desk
 
-LONG_AGO = datetime.now(UTC) - timedelta(seconds=90)
+
+def long_ago() -> datetime:
+    """A minute and a half before now."""
+    return datetime.now(UTC) - timedelta(seconds=90)
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ async def test_health_names_every_part_and_how_long_it_has_been_silent(api: Api,
         for name in ("streamers", "trading", "hedging"):
             await beat(connection, name, {"pid": 1, "load": 0.5})
         await beat(connection, "feed", {"fixtures": 3})
-        await connection.execute(update(t.heartbeats).where(t.heartbeats.c.name == "trading").values(at=LONG_AGO))
+        await connection.execute(update(t.heartbeats).where(t.heartbeats.c.name == "trading").values(at=long_ago()))
         await connection.execute(update(t.bookmaker_accounts).values(status="connected", active=False))
         await raise_alarm(connection, "worker", "trading", "no worker")
     found = await desk.ok("GET", "/health")
@@ -71,7 +74,7 @@ async def _stuck(api: Api, **changes: Any) -> str:
     async with api.writing() as connection:
         order = await rows.order(connection, "demo", status="FILLED", filled="100")
         values = {"state": "OPEN", "done": "60", "residual": "40", "reason": "40 contracts are not hedged (PRICE)"}
-        await rows.hedge(connection, order, **{**values, "opened_at": LONG_AGO, **changes})
+        await rows.hedge(connection, order, **{**values, "opened_at": long_ago(), **changes})
     return str(order["client_order_id"])
 
 

@@ -3,9 +3,10 @@
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from overround.ledger.tables import metadata
+from overround.ledger import rollups, tables
 
-NAMES = sorted(metadata.tables)
+assert rollups.metadata is tables.metadata, "the counters are tables of the ledger too"
+NAMES = sorted(tables.metadata.tables)
 FULL = text(" UNION ALL ".join(f"SELECT '{name}' AS name WHERE EXISTS (SELECT 1 FROM {name})" for name in NAMES))
 DRAWN = text("SELECT sequencename AS name FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL")
 
