@@ -4,9 +4,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.ledger import rollups, tables
+from overround.ledger.schema import metadata
 
-assert rollups.metadata is tables.metadata, "the counters are tables of the ledger too"
-NAMES = sorted(tables.metadata.tables)
+DEFINED_IN = (tables, rollups)
+"""Imported so that ``metadata`` knows every table."""
+NAMES = sorted(metadata.tables)
 FULL = text(" UNION ALL ".join(f"SELECT '{name}' AS name WHERE EXISTS (SELECT 1 FROM {name})" for name in NAMES))
 DRAWN = text("SELECT sequencename AS name FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL")
 
