@@ -51,6 +51,6 @@ def test_a_wrong_key_is_said_and_quotes_nothing_while_the_other_venue_trades(
     assert one(up, ACCEPTED, KALSHI) == here, "nothing was accepted where nobody may trade"
     assert rows(up, STATUS, POLYMARKET)[0][0] == "connected"
     died = [line for line in up.text.splitlines() if "restart in" in line]
-    assert len(died) == 2, died
+    assert len(died) == 3, died
     assert up.stop(signal.SIGINT) == 0
     assert not [log for log in (up.state / "logs").iterdir() if "PRIVATE KEY" in log.read_text(errors="replace")]
