@@ -23,6 +23,7 @@ export class Desk {
     Object.assign(this, { rest, store, denied });
     this.hours = "24";
     this.readAt = {};
+    this.asked = {};
     this.wanted = new Set();
     this.missing = new Set();
     this.held = null;
@@ -78,8 +79,9 @@ export class Desk {
 
   /** Answers overtake each other: only the one asked for last counts. */
   async read(topic) {
-    const asked = (this.readAt[topic] = performance.now());
-    const latest = () => this.readAt[topic] === asked;
+    this.readAt[topic] = performance.now();
+    const asked = (this.asked[topic] = (this.asked[topic] ?? 0) + 1);
+    const latest = () => this.asked[topic] === asked;
     this.wanted.delete(topic);
     await this.attempt(topic, async () => {
       const found = await this.readers[topic]();
