@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -69,14 +70,15 @@ class Once:
         taken = await self._take(self.key)
         if isinstance(taken, Response):
             return taken
-        try:
-            body = dumps(await work(Attempt(taken.request_id, taken.resumed))).decode()
-        except Refusal as refusal:
-            await self._refused(self.key, refusal)
-            raise
-        except BaseException:
-            await asyncio.shield(self._release(self.key))
-            raise
+        async with AsyncExitStack() as unless_answered:
+            unless_answered.push_async_callback(self._let_go, self.key)
+            try:
+                body = dumps(await work(Attempt(taken.request_id, taken.resumed))).decode()
+            except Refusal as refusal:
+                unless_answered.pop_all()
+                await self._refused(self.key, refusal)
+                raise
+            unless_answered.pop_all()
         await self._keep(self.key, status, body)
         return Response(body, status, media_type="application/json")
 
@@ -105,6 +107,10 @@ class Once:
     async def _keep(self, key: str, status: int, body: str) -> None:
         async with self.context.engine.connect() as connection:
             await idempotency.answer(connection, self.subject, key, status, body)
+
+    async def _let_go(self, key: str) -> None:
+        """Release the key even while this task is being cancelled."""
+        await asyncio.shield(self._release(key))
 
     async def _release(self, key: str) -> None:
         async with self.context.engine.connect() as connection:

@@ -37,9 +37,21 @@ def test_the_scripts_are_valid_bash(name: str) -> None:
     assert subprocess.run(["bash", "-n", name], check=False, cwd=ROOT).returncode == 0
 
 
-def test_no_package_index_is_named_in_any_lock_or_script() -> None:
-    for name in ("dev", "Makefile", "Dockerfile", "requirements.lock", "requirements-dev.lock"):
-        assert not re.search(r"https?://|--index-url|--extra-index|--find-links", (ROOT / name).read_text()), name
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "requirements-referees.lock"])
+def test_a_lock_holds_pinned_names_and_their_hashes_only(name: str) -> None:
+    """And a note to the reader at most: no address, no option of an installer."""
+    pin = re.compile(r"[a-z0-9._-]+(\[[a-z0-9,-]+\])?==\S+( ; [^\\\n]+)? \\")
+    digest = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
+    text = (ROOT / name).read_text()
+    assert "://" not in text
+    lines = [line for line in text.splitlines() if not line.startswith("# ")]
+    assert [line for line in lines if not pin.fullmatch(line) and not digest.fullmatch(line)] == []
+    assert sum(1 for line in lines if pin.fullmatch(line)) > 3
+
+
+@pytest.mark.parametrize("name", ["dev", "Makefile", ".ci/run", "Dockerfile"])
+def test_a_script_holds_no_address(name: str) -> None:
+    assert "://" not in (ROOT / name).read_text()
 
 
 def test_help_lists_every_command_from_wherever_it_is_called() -> None:

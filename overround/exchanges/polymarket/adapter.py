@@ -5,6 +5,7 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
 from decimal import Decimal
 
 from overround.domain.markets import MarketKey
@@ -112,15 +113,14 @@ class Polymarket:
 
     async def __aenter__(self) -> "Polymarket":
         given = self._given
-        try:
+        async with AsyncExitStack() as unless_entered:
+            unless_entered.push_async_callback(self._rest.close)
             self._rest.credentials = (
                 Credentials(given["api_key"], given["secret"], given["passphrase"])
                 if given.get("api_key")
                 else await self._rest.sign_in()
             )
-        except BaseException:
-            await self._rest.close()
-            raise
+            unless_entered.pop_all()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
