@@ -106,9 +106,7 @@ async def run(settings: Settings, roles: Sequence[str] = tuple(ROLES)) -> None:
     await database.dispose()
 
 
-def build(
-    client: Client, role: Role, parts: Sequence[object], queue: str = TRADING, *, sandbox: bool = True
-) -> Worker:
+def build(client: Client, role: Role, parts: Sequence[object], queue: str = TRADING, *, sandbox: bool = True) -> Worker:
     """The worker of one role; of ``parts``, objects with activities, it takes what the role names."""
     mine = [part for part in parts if isinstance(part, role.activities)]
     found = [getattr(part, name) for part in mine for name in dir(part)]

@@ -11,13 +11,14 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.signals import Signals
+from overround.domain.clients import GLOBAL
 from overround.domain.control import Command, Drop, DropOrders, GateChange, GateResult, Sweep
 from overround.domain.messages import Gate
 from overround.domain.orders import OPEN, Lost
 from overround.ledger import tables as t
 from overround.ledger import trail
 from overround.ledger.events import emergency_payload, emit
-from overround.ledger.gates import GLOBAL, closed_because
+from overround.ledger.gates import closed_because
 from overround.ledger.lookups import account_of, open_owners
 
 FLAGS: dict[Command, tuple[str, bool]] = {

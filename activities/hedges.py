@@ -234,9 +234,7 @@ class HedgeActivities:
                 await clear_alarm(connection, "naked", key)
 
 
-async def _told(
-    connection: AsyncConnection, step: HedgeStep, now: HedgeTotals, bet: ledger.ToldBet
-) -> HedgeStepResult:
+async def _told(connection: AsyncConnection, step: HedgeStep, now: HedgeTotals, bet: ledger.ToldBet) -> HedgeStepResult:
     """What became of this very step's bet, when an earlier run of the step got as far as its answer."""
     outcome: Literal["BET", "REFUSED"] = "BET" if bet.placed else "REFUSED"
     parts = await ledger.parts_of(connection, step.request_id)

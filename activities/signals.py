@@ -12,27 +12,17 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from overround.domain import ids
-from overround.domain.messages import (
-    FillSignal,
-    HedgedOrder,
-    HedgeOdds,
-    HedgeStart,
-    OrderEvidence,
-    OrderStart,
-    Owner,
-    SaleTrade,
-)
+from overround.domain.messages import FillSignal, HedgedOrder, HedgeOdds, OrderEvidence, SaleTrade
 from overround.domain.orders import Evidence, Matched, Unmatched
 from overround.exchanges.base import OrderUpdate, VenueFill
 from overround.ledger import configs as ledger_configs
 from overround.ledger.alarms import raise_alarm
 from overround.ledger.lookups import OrderFacts, confirmed, find_orders, recorded
-from workflows.attributes import attributes
-from workflows.names import TASK_TIMEOUT, TRADING, hedging
+from workflows import starts
+from workflows.names import TRADING
 
 log = structlog.get_logger(__name__)
 REMEMBERED = 20_000
@@ -108,34 +98,13 @@ class Signals:
 
     async def hedge(self, order: HedgedOrder, signal: FillSignal) -> None:
         """Signal the order's hedge, starting it if this is its first fill."""
-        await self._tell_hedge(order, "fill", signal)
+        await starts.tell_hedge(self._client, self._task_queue(), order, "fill", signal)
 
     async def _unwound(self, sale: OrderFacts, trade: SaleTrade) -> None:
         """Signal the hedge a sale belongs to; one that has ended is started again to cover what failed."""
         bought = await self.facts(sale.owner.account_id, None, ids.hedged_order(sale.workflow_id))
         if bought is not None:
-            await self._tell_hedge(bought.hedged, "unwound", trade)
-
-    async def _tell_hedge(self, order: HedgedOrder, signal: str, argument: object) -> None:
-        await self._client.start_workflow(
-            "HedgeWorkflow",
-            HedgeStart(order),
-            id=ids.hedge_workflow(order.client_order_id),
-            task_queue=hedging(self._task_queue()),
-            task_timeout=TASK_TIMEOUT,
-            start_signal=signal,
-            start_signal_args=[argument],
-            search_attributes=attributes(
-                client=order.client,
-                exchange=order.exchange,
-                account=order.account_id,
-                fixture=order.fixture_id,
-                market=str(order.market_id),
-                state="HEDGING",
-                title=order.title,
-            ),
-            static_summary=f"Back outcome {order.outcome_id} of {order.title or order.fixture_id} ({order.exchange})",
-        )
+            await starts.tell_hedge(self._client, self._task_queue(), bought.hedged, "unwound", trade)
 
     async def evidence(self, facts: OrderFacts, evidence: Sequence[Evidence]) -> None:
         """Signal the order's owner; one that has finished is started to book the evidence and end."""
@@ -147,19 +116,7 @@ class Signals:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
-            await self._reopen(facts.workflow_id, facts.owner, items)
-
-    async def _reopen(self, workflow_id: str, owner: Owner, items: list[OrderEvidence]) -> None:
-        await self._client.start_workflow(
-            "OrderWorkflow",
-            OrderStart(owner, closing="only to book late evidence"),
-            id=workflow_id,
-            task_queue=self._task_queue(),
-            task_timeout=TASK_TIMEOUT,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            start_signal="evidence",
-            start_signal_args=[items],
-        )
+            await starts.late_evidence(self._client, self._task_queue(), facts.owner, items)
 
     async def facts(
         self, account_id: str, venue_order_id: str | None, client_order_id: str | None

@@ -5,26 +5,17 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import structlog
-from temporalio.client import (
-    Client,
-    WithStartWorkflowOperation,
-    WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
-)
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
 from api.context import Context
 from api.errors import Refusal
-from overround.domain.control import CancelOrders, ControlRequest, ControlStart, GateResult
-from overround.domain.ids import control_workflow
-from overround.ledger.gates import GLOBAL
+from overround.domain.control import CancelOrders, ControlRequest, GateResult
 from overround.ledger.keys import KeyOwner
 from overround.ledger.trail import label_of
 from overround.settings import Settings
-from workflows.attributes import attributes
-from workflows.names import TASK_TIMEOUT
+from workflows import starts
 
 ANSWER_SECONDS = 20.0
 """A command without an answer by then is reported as undecided; once accepted it is carried out all the same."""
@@ -73,7 +64,7 @@ async def update(context: Context, scope: str, name: str, argument: Any, result:
             answer: T = await context.temporal.execute_update_with_start_workflow(
                 name,
                 argument,
-                start_workflow_operation=_start(scope, context.queue),
+                start_workflow_operation=starts.control(context.queue, scope),
                 id=update_id or str(uuid4()),
                 result_type=result,
             )
@@ -83,16 +74,3 @@ async def update(context: Context, scope: str, name: str, argument: Any, result:
     except (RPCError, RuntimeError, WorkflowUpdateFailedError) as error:
         log.warning("command not carried out", scope=scope, update=name, error=type(error).__name__)
         raise Refusal(503, "Commands cannot be given now: the workflow service does not answer") from None
-
-
-def _start(scope: str, queue: str) -> WithStartWorkflowOperation[Any, None]:
-    return WithStartWorkflowOperation(
-        "ControlWorkflow",
-        ControlStart(scope),
-        id=control_workflow(scope),
-        task_queue=queue,
-        task_timeout=TASK_TIMEOUT,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary=f"Trading state of {scope}",
-        search_attributes=attributes(client="" if scope == GLOBAL else scope),
-    )

@@ -7,9 +7,9 @@ from temporalio.common import WorkflowIDConflictPolicy
 
 from bench.desk import OUTCOMES
 from bench.rig import NotInTime, Rig
+from overround.domain.clients import GLOBAL
 from overround.domain.control import Command, ControlRequest, ControlStart, GateResult
 from overround.domain.ids import control_workflow
-from overround.ledger.gates import GLOBAL
 from overround.paper.world import PaperFixture
 from workflows.names import TRADING, hedging
 
@@ -26,9 +26,7 @@ async def command(rig: Rig, word: Command) -> GateResult:
         task_queue=TRADING,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
     )
-    result: GateResult = await handle.execute_update(
-        "command", ControlRequest(word, "bench"), result_type=GateResult
-    )
+    result: GateResult = await handle.execute_update("command", ControlRequest(word, "bench"), result_type=GateResult)
     return result
 
 

@@ -2,24 +2,22 @@
 
 import asyncio
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import uuid4
 
 import typer
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
 from console import config
 from console.embedded.process import StartError
 from console.state import State
-from overround.domain.control import ControlRequest, ControlStart, GateResult
-from overround.domain.ids import control_workflow
-from overround.ledger.gates import GLOBAL
+from overround.domain.clients import GLOBAL
+from overround.domain.control import ControlRequest, GateResult
 from overround.settings import Settings
-from workflows.attributes import attributes
-from workflows.names import TASK_TIMEOUT, TRADING
+from workflows import starts
+from workflows.names import TRADING
 
 
 class Word(StrEnum):
@@ -61,17 +59,11 @@ async def command_gate(settings: Settings, scope: str, request: ControlRequest) 
 
 
 async def _update(client: Client, scope: str, request: ControlRequest) -> GateResult:
-    start: WithStartWorkflowOperation[Any, None] = WithStartWorkflowOperation(
-        "ControlWorkflow",
-        ControlStart(scope),
-        id=control_workflow(scope),
-        task_queue=TRADING,
-        task_timeout=TASK_TIMEOUT,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary=f"Trading state of {scope}",
-        search_attributes=attributes(client="" if scope == GLOBAL else scope),
-    )
     result: GateResult = await client.execute_update_with_start_workflow(
-        "command", request, start_workflow_operation=start, id=str(uuid4()), result_type=GateResult
+        "command",
+        request,
+        start_workflow_operation=starts.control(TRADING, scope),
+        id=str(uuid4()),
+        result_type=GateResult,
     )
     return result

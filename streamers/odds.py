@@ -18,7 +18,7 @@ from activities.sessions import Sessions
 from overround.domain import ids
 from overround.domain.config import TradingConfig
 from overround.domain.markets import MarketBook, MarketKey
-from overround.domain.messages import HedgeOdds, OrderStart, Owner, QuoteSignal, Terms
+from overround.domain.messages import HedgeOdds, Owner, QuoteSignal, Terms
 from overround.domain.numbers import ONE
 from overround.domain.quotes import Desired, desired_quotes
 from overround.feed.feed import Feed
@@ -28,8 +28,8 @@ from overround.ledger.accounts import exchange_accounts
 from overround.ledger.configs import Configs
 from streamers.conflate import Conflator
 from streamers.instruments import InstrumentDesk, Listing
-from workflows.attributes import attributes
-from workflows.names import TASK_TIMEOUT, TRADING
+from workflows import starts
+from workflows.names import TRADING
 
 log = structlog.get_logger(__name__)
 RELOAD_SECONDS = 1.0
@@ -251,26 +251,7 @@ class OddsStreamer:
         if signal.book.pull is not None:
             return
         line.started = True  # a start whose answer is lost may have happened: what comes next must reach it
-        owner = line.owner
-        await self.client.start_workflow(
-            "OrderWorkflow",
-            OrderStart(owner),
-            id=workflow_id,
-            task_queue=self.queue,
-            task_timeout=TASK_TIMEOUT,
-            start_signal="quote",
-            start_signal_args=[signal],
-            static_summary=f"{owner.title} on {owner.exchange}",
-            search_attributes=attributes(
-                client=owner.client,
-                exchange=owner.exchange,
-                account=owner.account_id,
-                fixture=owner.fixture_id,
-                market=str(owner.market_id),
-                state="QUIET",
-                title=owner.title,
-            ),
-        )
+        await starts.quote(self.client, self.queue, line.owner, signal)
         line.sent_terms = signal.terms
 
     # -- for the hedger ---------------------------------------------------------------------------------------------

@@ -5,18 +5,15 @@ from collections.abc import Iterable
 from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from overround.domain import ids
 from overround.domain.messages import FixtureStatus
 from overround.domain.settling import SettlementStart
 from overround.feed.feed import Feed
 from overround.feed.messages import Fixture
 from overround.ledger import tables as t
 from overround.ledger.fixtures import save_fixture
-from workflows.attributes import attributes
-from workflows.names import TASK_TIMEOUT, TRADING
+from workflows import starts
+from workflows.names import TRADING
 
 
 class ScoreStreamer:
@@ -72,21 +69,6 @@ class ScoreStreamer:
     async def _start(self, fixture: Fixture) -> None:
         scores = {name: (score.participant1, score.participant2) for name, score in fixture.scores.items()}
         status = FixtureStatus(fixture.fixture_id, fixture.status_id, scores)
-        try:
-            await self._client.start_workflow(
-                "SettlementWorkflow",
-                SettlementStart(fixture.fixture_id, status),
-                id=ids.settlement_workflow(fixture.fixture_id),
-                task_queue=self._queue,
-                task_timeout=TASK_TIMEOUT,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                static_summary=f"Settle {fixture.participant1} v {fixture.participant2} ({fixture.sport})",
-                search_attributes=attributes(
-                    fixture=fixture.fixture_id,
-                    state="WAITING",
-                    title=f"{fixture.participant1} v {fixture.participant2}",
-                ),
-            )
-        except WorkflowAlreadyStartedError:
-            return
+        title = f"{fixture.participant1} v {fixture.participant2}"
+        start = SettlementStart(fixture.fixture_id, status)
+        await starts.settle(self._client, self._queue, start, title, fixture.sport)

@@ -19,9 +19,9 @@ from api.operator.routing import ABSENT, AWAY, router
 from api.operator.schemas.running import ClientResult, System, SystemResult, Why
 from api.parameters import NullIsEmpty
 from api.schemas import TradingStatus
+from overround.domain.clients import GLOBAL
 from overround.domain.control import Command, ControlRequest
 from overround.ledger.events import emergency_payload
-from overround.ledger.gates import GLOBAL
 from overround.ledger.reads import trading as reads
 from overround.ledger.tables import gates
 

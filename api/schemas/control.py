@@ -13,8 +13,7 @@ OrderId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 VISIBLE = r"^[!-~]+$"
 
 TradingState = TypeAliasType(
-    "TradingState",
-    Literal["live", "manual_paused", "manual_stopped", "soft_paused", "system_stopped", "emergency"],
+    "TradingState", Literal["live", "manual_paused", "manual_stopped", "soft_paused", "system_stopped", "emergency"]
 )
 
 

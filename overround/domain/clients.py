@@ -4,7 +4,7 @@ both (mm-api sheet, section 8.5)."""
 import re
 from dataclasses import dataclass
 
-RESERVED = "global"
+GLOBAL = "global"
 """The scope of what concerns everybody: a client of this name could stop them all."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 BOOKMAKER = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
@@ -27,8 +27,8 @@ def parse_client(text: str) -> ClientId:
     """Split at the first ``:``; slugs may hold ``.`` and ``-`` but no ``:``. Raises ``BadClient``."""
     name, colon, slug = text.partition(":")
     bookmaker = slug if colon else name
-    if name.lower() == RESERVED:
-        raise BadClient(f"{RESERVED} is not a client: it means everybody")
+    if name.lower() == GLOBAL:
+        raise BadClient(f"{GLOBAL} is not a client: it means everybody")
     if not NAME.fullmatch(name):
         raise BadClient("a client's name has letters, digits, '.', '_' and '-', at most 63 of them")
     if not BOOKMAKER.fullmatch(bookmaker):

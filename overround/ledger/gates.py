@@ -3,9 +3,8 @@
 from sqlalchemy import or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from overround.domain.clients import GLOBAL
 from overround.ledger import tables as t
-
-GLOBAL = "global"
 
 
 async def hold(connection: AsyncConnection) -> None:

@@ -307,9 +307,7 @@ bets = Table(
     _version(),
     Index("bets_by_client", "client", "bet_id", postgresql_include=["of_day"]),
     Index("bets_by_fixture", "fixture_id", "client", "bet_id"),
-    Index(
-        "bets_by_kind", "client", "of_exchange", "bookmaker", "status", "bet_id", postgresql_include=["of_day"]
-    ),
+    Index("bets_by_kind", "client", "of_exchange", "bookmaker", "status", "bet_id", postgresql_include=["of_day"]),
     Index("bets_by_order_id", "of_order", "bet_id"),
     Index(
         "bets_standing",

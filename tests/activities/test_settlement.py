@@ -296,9 +296,10 @@ async def test_a_corrected_result_is_a_new_revision(
 ) -> None:
     await booked(does)
     world.venue.yes, world.bookie.words = D(1), {"p1": "WON", "p2": "WON"}
-    world.feed.graded, world.feed.listed = {111: "WIN", 112: "LOSE"}, [
-        replace(OVER, scores={"result": Score("result", 101, 99, None)})
-    ]
+    world.feed.graded, world.feed.listed = (
+        {111: "WIN", 112: "LOSE"},
+        [replace(OVER, scores={"result": Score("result", 101, 99, None)})],
+    )
     assert await booked(does) == 2
     newest = await rows(ledger, "SELECT subject, profit FROM settlements WHERE revision = 2 ORDER BY subject")
     assert [(row.subject, row.profit) for row in newest] == [("bet", D("4.96")), ("order", D("-4.61"))]

@@ -79,9 +79,7 @@ def test_the_knee_is_the_fastest_sustained_rate() -> None:
 
 
 def test_cpu_is_divided_by_the_requotes_done() -> None:
-    assert load.cpu_per_requote(moved(20, [1.0] * 10)) == {
-        name: float(place) for place, name in enumerate(load.ENGINE)
-    }
+    assert load.cpu_per_requote(moved(20, [1.0] * 10)) == {name: float(place) for place, name in enumerate(load.ENGINE)}
 
 
 def test_a_part_that_was_restarted_has_no_cost() -> None:

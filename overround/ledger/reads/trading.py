@@ -3,8 +3,8 @@
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from overround.domain.clients import GLOBAL
 from overround.ledger.events import Row, emergency_payload
-from overround.ledger.gates import GLOBAL
 from overround.ledger.reads.page import Item
 from overround.ledger.tables import clients, gates
 
