@@ -14,11 +14,12 @@ from activities.signals import Signals
 from overround.domain.clients import GLOBAL
 from overround.domain.control import Command, Drop, DropOrders, GateChange, GateResult, Sweep
 from overround.domain.messages import Gate
-from overround.domain.orders import OPEN, Lost
+from overround.domain.orders import Lost
 from overround.ledger import tables as t
 from overround.ledger import trail
 from overround.ledger.events import emergency_payload, emit
 from overround.ledger.gates import closed_because
+from overround.ledger.live import ORDER_OPEN
 from overround.ledger.lookups import account_of, open_owners
 
 FLAGS: dict[Command, tuple[str, bool]] = {
@@ -132,7 +133,7 @@ async def _named(connection: AsyncConnection, asked: DropOrders) -> dict[str, tu
         t.orders.c.client == asked.client,
         t.orders.c.order_id.in_(asked.request.order_ids),
         t.orders.c.action == "buy",
-        t.orders.c.status.in_(list(OPEN)),
+        ORDER_OPEN,
     )
     found: dict[str, tuple[str, ...]] = {}
     for row in await connection.execute(query.order_by(t.orders.c.order_id)):

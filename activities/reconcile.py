@@ -16,6 +16,7 @@ from overround.exchanges.base import Exchange, OpenOrder, OrderRef
 from overround.ledger import tables as t
 from overround.ledger.accounts import note_exchange
 from overround.ledger.alarms import raise_alarm
+from overround.ledger.live import ORDER_OPEN
 from overround.ledger.lookups import OrderFacts, recorded
 
 SETTLING_SECONDS = 5
@@ -54,7 +55,7 @@ class ReconcileActivities:
     async def _ledger_open(self, account_id: str) -> dict[str, str | None]:
         """Our open orders older than a few seconds: client order id to the venue's id."""
         query = select(t.orders.c.client_order_id, t.orders.c.venue_order_id, t.orders.c.created_at).where(
-            t.orders.c.account_id == account_id, t.orders.c.status.in_(list(OPEN))
+            t.orders.c.account_id == account_id, ORDER_OPEN
         )
         async with self._database.connect() as connection:
             rows = (await connection.execute(query)).all()

@@ -33,11 +33,10 @@ from api.connections import Slots
 from api.context import Context, Timing
 from api.dashboard import page as dashboard
 from api.errors import Refusal
-from api.folding import keep_folding
+from api.housekeeping import keep_folding, keep_pruning
 from api.limits import standing
 from api.middleware import Envelope
 from api.operator import PARTS as OPERATOR
-from api.pruning import keep_pruning
 from api.subscribe import subscribe
 from overround.ledger.db import connect
 from overround.settings import Settings

@@ -1,13 +1,16 @@
 """Who is calling: the ``X-API-Key`` header (mm-api sheet, section 2)."""
 
+import contextlib
 import time
 from collections import OrderedDict
+from typing import Literal
 
 from fastapi.security import APIKeyHeader
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from overround.ledger.keys import KeyOwner, digest, find_owner, note_use
+from api.errors import unauthorised
+from overround.ledger.keys import BadKey, KeyOwner, digest, find_owner, note_use
 
 HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="A client's API key, a UUID.")
 OPERATOR_HEADER = APIKeyHeader(
@@ -28,6 +31,16 @@ class KeyRing:
     def digest(self, key: str) -> bytes:
         """What stands for ``key`` in memory and in the ledger; raises ``BadKey`` when it is not a UUID."""
         return digest(key, self._pepper)
+
+    async def admit(self, key: str | None, kind: Literal["client", "operator"]) -> KeyOwner:
+        """Whose key this is; raises 401 unless it is a good one of that kind."""
+        find = self.client_of if kind == "client" else self.operator_of
+        owner = None
+        with contextlib.suppress(BadKey):
+            owner = await find(self.digest(key or ""))
+        if owner is None:
+            raise unauthorised()
+        return owner
 
     async def client_of(self, key_digest: bytes) -> KeyOwner | None:
         """The active client behind a key, None for unknown, revoked and operators' keys and for inactive clients."""

@@ -15,9 +15,9 @@ from sqlalchemy import RowMapping
 from api.commands import by_whom, cancel
 from api.context import Context
 from api.errors import Refusal, absent
+from api.exact import ExactRoute
 from api.limits import Caller
 from api.once import Attempt, OnceOnly
-from api.operator.routing import ExactRoute
 from api.parameters import NullIsEmpty, RowId
 from api.routing import ABSENT, COMMANDS, router
 from api.schemas import Cancel, Cancelled, CancelMany, Order, PartialFailure, Problem

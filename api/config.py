@@ -16,10 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.commands import by_whom
 from api.context import Context, Reader, context_of, writing
 from api.errors import Refusal, absent
-from api.exact import ExactJSON
+from api.exact import ExactJSON, ExactRoute
 from api.limits import Caller
 from api.once import Attempt, OnceOnly
-from api.operator.routing import ExactRoute
 from api.parameters import PageWindow
 from api.routing import ABSENT, COMMANDS, router
 from api.schemas import Page

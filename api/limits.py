@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.auth import HEADER
 from api.context import context_of
-from api.errors import Refusal, unauthorised
+from api.errors import Refusal
 from overround.ledger.keys import BadKey, KeyOwner
 from overround.ledger.tables import rate_windows
 
@@ -116,13 +116,7 @@ def _allowance(row: Any, limit: int, used: int) -> Allowance:
 
 async def admit(request: Request, key: Annotated[str | None, Security(HEADER)]) -> KeyOwner:
     """The calling client, if its key is good and its minute is not used up."""
-    context = context_of(request)
-    try:
-        owner = await context.keys.client_of(context.keys.digest(key or ""))
-    except BadKey:
-        owner = None
-    if owner is None:
-        raise unauthorised()
+    owner = await context_of(request).keys.admit(key, "client")
     await charge(request, f"client:{owner.client}")
     return owner
 

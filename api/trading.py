@@ -3,14 +3,14 @@
 from typing import Annotated
 
 from fastapi import Body, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.commands import by_whom, command
-from api.context import Context, Reader
+from api.context import Reader
 from api.errors import absent
-from api.exact import ExactJSON
+from api.exact import ExactJSON, ExactRoute
 from api.limits import Caller
 from api.once import Attempt, OnceOnly
-from api.operator.routing import ExactRoute
 from api.parameters import NullIsEmpty
 from api.routing import ABSENT, COMMANDS, router
 from api.schemas import Control, TradingAnswer, TradingStatus
@@ -27,10 +27,7 @@ Why = Annotated[Control, NullIsEmpty, Body(default_factory=Control)]
 @routes.get("/trading/status", response_model=TradingStatus, responses=ABSENT)
 async def get_trading_status(caller: Caller, reader: Reader) -> ExactJSON:
     """May the engine trade for this client, and if not, why."""
-    found = await reads.trading_status(reader, caller.client)
-    if found is None:
-        raise absent("Client")
-    return ExactJSON(found)
+    return ExactJSON(await status_of(reader, caller.client))
 
 
 @routes.post("/trading/pause", response_model=TradingAnswer, responses=COMMANDS)
@@ -61,14 +58,15 @@ async def _command(once: OnceOnly, caller: KeyOwner, word: Command, why: Control
     async def work(attempt: Attempt) -> Item:
         request = ControlRequest(word, await by_whom(once.context, caller), why.reason)
         result = await command(once.context, caller.client, request, attempt.request_id)
-        return {**await _status(once.context, caller.client), "result": result.result}
+        async with once.context.reader.connect() as reader:
+            return {**await status_of(reader, caller.client), "result": result.result}
 
     return await once.answer(work)
 
 
-async def _status(context: Context, client: str) -> Item:
-    async with context.reader.connect() as connection:
-        found = await reads.trading_status(connection, client)
+async def status_of(reader: AsyncConnection, client: str) -> Item:
+    """The client's trading state as everybody is told it; raises 404 when there is no such client."""
+    found = await reads.trading_status(reader, client)
     if found is None:
         raise absent("Client")
     return found

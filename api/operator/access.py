@@ -9,9 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import OPERATOR_HEADER
 from api.context import context_of, writing
-from api.errors import unauthorised
 from api.limits import charge
-from overround.ledger.keys import BadKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +22,7 @@ class Operator:
 
 async def admit_operator(request: Request, key: Annotated[str | None, Security(OPERATOR_HEADER)]) -> Operator:
     """The calling operator, if the key is one's and its minute is not used up."""
-    context = context_of(request)
-    try:
-        owner = await context.keys.operator_of(context.keys.digest(key or ""))
-    except BadKey:
-        owner = None
-    if owner is None:
-        raise unauthorised()
+    owner = await context_of(request).keys.admit(key, "operator")
     await charge(request, f"operator:{owner.key_id}")
     number = f"operator key {owner.key_id}"
     return Operator(owner.key_id, f"{owner.name} ({number})" if owner.name else number)

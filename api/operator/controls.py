@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 
 from api.commands import command
 from api.context import Reader, context_of
-from api.errors import absent
 from api.exact import ExactJSON
 from api.operator.access import Caller, Operator
 from api.operator.clients import known
@@ -19,10 +18,10 @@ from api.operator.routing import ABSENT, AWAY, router
 from api.operator.schemas.running import ClientResult, System, SystemResult, Why
 from api.parameters import NullIsEmpty
 from api.schemas import TradingStatus
+from api.trading import status_of
 from overround.domain.clients import GLOBAL
 from overround.domain.control import Command, ControlRequest
 from overround.ledger.events import emergency_payload
-from overround.ledger.reads import trading as reads
 from overround.ledger.tables import gates
 
 routes = router()
@@ -86,10 +85,7 @@ async def clear_system(caller: Caller, request: Request, why: Reason) -> ExactJS
 @routes.get("/clients/{client}/trading/status", response_model=TradingStatus, responses=ABSENT)
 async def get_client_trading_status(caller: Caller, reader: Reader, client: PathClient) -> ExactJSON:
     """What the client's own `GET /trading/status` says."""
-    found = await reads.trading_status(reader, client)
-    if found is None:
-        raise absent("Client")
-    return ExactJSON(found)
+    return ExactJSON(await status_of(reader, client))
 
 
 async def _client(
@@ -98,7 +94,7 @@ async def _client(
     await known(reader, client)
     result = await _command(request, operator, client, word, why)
     async with context_of(request).reader.connect() as fresh:
-        return ExactJSON({**(await reads.trading_status(fresh, client) or {}), "result": result})
+        return ExactJSON({**(await status_of(fresh, client)), "result": result})
 
 
 @routes.post("/clients/{client}/trading/pause", response_model=ClientResult, responses={**ABSENT, **AWAY})

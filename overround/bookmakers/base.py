@@ -23,6 +23,10 @@ class BetStatus(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+IN_FLIGHT = (BetStatus.SENT, BetStatus.PENDING, BetStatus.UNKNOWN)
+"""Without a final answer: the bet may be placed, or still be."""
+
+
 class RefusalClass(StrEnum):
     """Why a bet was refused, as far as the next step differs."""
 

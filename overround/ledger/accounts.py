@@ -10,12 +10,10 @@ from sqlalchemy import Column, RowMapping, Table, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from overround.domain.orders import OPEN
 from overround.ledger import tables as t
+from overround.ledger.live import BET_IN_FLIGHT, ORDER_OPEN
 from overround.ledger.secrets import seal, unseal
 from overround.venues import Account
-
-UNANSWERED = ("SENT", "PENDING", "UNKNOWN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +145,11 @@ async def unfinished(connection: AsyncConnection, table: Table, account_id: str)
     if table is t.exchange_accounts:
         mine = t.orders.c.account_id == account_id
         filled = (t.orders.c.filled > 0) & (t.orders.c.settlement == "UNDECIDED")
-        wanted = {"open orders": mine & t.orders.c.status.in_(list(OPEN)), "unsettled orders": mine & filled}
+        wanted = {"open orders": mine & ORDER_OPEN, "unsettled orders": mine & filled}
     else:
         mine = t.bets.c.account_id == account_id
         placed = (t.bets.c.placed_stake > 0) & t.bets.c.settlement.is_(None)
-        wanted = {"unanswered bets": mine & t.bets.c.status.in_(UNANSWERED), "unsettled bets": mine & placed}
+        wanted = {"unanswered bets": mine & BET_IN_FLIGHT, "unsettled bets": mine & placed}
     counts = {
         what: (await connection.execute(select(func.count()).where(where))).scalar_one()
         for what, where in wanted.items()

@@ -7,8 +7,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.domain.clients import ClientId
-from overround.domain.orders import OPEN
 from overround.ledger import tables as t
+from overround.ledger.live import ORDER_OPEN
 
 
 async def create_client(connection: AsyncConnection, who: ClientId, name: str, odds_format: str) -> bool:
@@ -35,7 +35,7 @@ async def change_client(connection: AsyncConnection, client: str, values: dict[s
 
 async def unfinished(connection: AsyncConnection, client: str) -> dict[str, int]:
     """What still runs for a client: ``open orders`` and ``hedges under way``, each above zero."""
-    orders = select(func.count()).where(t.orders.c.client == client, t.orders.c.status.in_(list(OPEN)))
+    orders = select(func.count()).where(t.orders.c.client == client, ORDER_OPEN)
     hedges = select(func.count()).where(t.hedges.c.client == client, t.hedges.c.state != "DONE")
     found = {
         "open orders": (await connection.execute(orders)).scalar_one(),

@@ -8,15 +8,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, case, func, literal_column, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.ledger import tables as t
+from overround.ledger.live import BET_STANDING, ORDER_AT_RISK
 
 ZERO = Decimal(0)
-AT_RISK = "orders.settlement = 'UNDECIDED' AND (orders.filled > 0 OR orders.remaining > 0)"
-STANDING = "bets.settlement IS NULL AND (bets.placed_stake > 0 OR bets.status IN ('SENT', 'PENDING', 'UNKNOWN'))"
-"""The rows of the indexes ``orders_at_risk`` and ``bets_standing``, written out so that the planner recognises them."""
 
 
 @dataclass(slots=True)
@@ -67,7 +65,7 @@ async def fixture_risk(connection: AsyncConnection, client: str, fixture_id: str
             func.sum(signed * t.orders.c.price).label("cost"),
             func.sum(t.orders.c.remaining * t.orders.c.price).label("open"),
         )
-        .where(t.orders.c.client == client, t.orders.c.fixture_id == fixture_id, literal_column(AT_RISK))
+        .where(t.orders.c.client == client, t.orders.c.fixture_id == fixture_id, ORDER_AT_RISK)
         .group_by(t.orders.c.market_id, t.orders.c.outcome_id)
     )
     for row in rows:
@@ -80,7 +78,7 @@ async def fixture_risk(connection: AsyncConnection, client: str, fixture_id: str
             func.sum(accepted()).label("payout"),
             func.sum(t.bets.c.placed_stake).label("stake"),
         )
-        .where(t.bets.c.client == client, t.bets.c.fixture_id == fixture_id, literal_column(STANDING))
+        .where(t.bets.c.client == client, t.bets.c.fixture_id == fixture_id, BET_STANDING)
         .group_by(t.bets.c.market_id, t.bets.c.outcome_id)
     )
     for bet in bets:

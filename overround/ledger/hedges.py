@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Row, RowMapping, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from overround.bookmakers.base import BetReport, BetStatus
+from overround.bookmakers.base import IN_FLIGHT, BetReport, BetStatus
 from overround.domain.ids import hedge_workflow
 from overround.domain.messages import HedgedOrder, HedgeStep, HedgeTotals, PlacedBet, SaleTrade
 from overround.domain.numbers import ZERO
@@ -17,8 +17,6 @@ from overround.ledger import tables as t
 from overround.ledger.accounts import BookmakerLine
 from overround.ledger.events import bet_payload, emit
 from overround.ledger.orders import epoch_ms, matched_status, moment
-
-IN_FLIGHT = (BetStatus.SENT, BetStatus.PENDING, BetStatus.UNKNOWN)
 
 STANDING = text(
     "SELECT (SELECT coalesce(sum(size), 0) FROM fills WHERE client_order_id = :key AND NOT failed) AS filled, "

@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.domain.markets import Instrument
 from overround.domain.messages import HedgedOrder, Owner
-from overround.domain.orders import OPEN, Seen
+from overround.domain.orders import Seen
 from overround.ledger import tables as t
 from overround.ledger.configs import Configs
+from overround.ledger.live import ORDER_OPEN
 
 INSTRUMENT = TypeAdapter(Instrument)
 
@@ -169,9 +170,7 @@ def _seconds_ago(seconds: float) -> datetime:
 
 async def open_owners(connection: AsyncConnection, client: str | None) -> list[str]:
     """Workflow ids that own open orders, of one client or of all; an unwinding sale belongs to a hedge and goes on."""
-    query = (
-        select(t.orders.c.workflow_id).where(t.orders.c.status.in_(list(OPEN)), t.orders.c.action == "buy").distinct()
-    )
+    query = select(t.orders.c.workflow_id).where(ORDER_OPEN, t.orders.c.action == "buy").distinct()
     if client is not None:
         query = query.where(t.orders.c.client == client)
     return [row.workflow_id for row in await connection.execute(query)]

@@ -6,12 +6,13 @@ from decimal import Decimal
 import psycopg
 
 from overround.ledger.db import normalise
+from overround.ledger.live import ORDER_OPEN
 
-COUNTS = """
+COUNTS = f"""
 SELECT
   (SELECT extract(epoch FROM now() - at) FROM heartbeats WHERE name = 'feed'),
-  (SELECT count(*) FROM orders WHERE status IN ('PENDING_PLACEMENT', 'PLACED', 'PARTIAL')),
-  (SELECT count(*) FROM orders WHERE status IN ('PENDING_PLACEMENT', 'PLACED', 'PARTIAL') AND unknown),
+  (SELECT count(*) FROM orders WHERE {ORDER_OPEN}),
+  (SELECT count(*) FROM orders WHERE {ORDER_OPEN} AND unknown),
   (SELECT count(*) FROM fills WHERE NOT failed),
   (SELECT count(*) FROM hedges),
   (SELECT count(*) FROM bets WHERE placed_stake > 0),

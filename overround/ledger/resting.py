@@ -2,14 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, RowMapping, func, literal_column, select
+from sqlalchemy import RowMapping, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from overround.ledger.live import ORDER_OPEN
 from overround.ledger.tables import fixtures, instruments, orders
-
-IS_OPEN: ColumnElement[bool] = literal_column("orders.status IN ('PENDING_PLACEMENT', 'PLACED', 'PARTIAL')")
-"""Written out, so that the planner sees that the index ``orders_open`` holds them all."""
 
 
 async def orders_of(connection: AsyncConnection, client: str, order_ids: Collection[int]) -> dict[int, RowMapping]:
@@ -23,7 +21,7 @@ async def resting(connection: AsyncConnection, client: str, fixture_id: str | No
 
     A sale that unwinds a hedge is not among them: it is the hedge's, and ends by itself.
     """
-    query = select(orders.c.order_id).where(orders.c.client == client, IS_OPEN, orders.c.action == "buy")
+    query = select(orders.c.order_id).where(orders.c.client == client, ORDER_OPEN, orders.c.action == "buy")
     if fixture_id is not None:
         query = query.where(orders.c.fixture_id == fixture_id)
     if exchange is not None:
@@ -33,7 +31,7 @@ async def resting(connection: AsyncConnection, client: str, fixture_id: str | No
 
 async def still_open(connection: AsyncConnection, client: str, order_ids: Sequence[int]) -> bool:
     """Is any of these not known to be over?"""
-    query = select(orders.c.order_id).where(orders.c.client == client, orders.c.order_id.in_(order_ids), IS_OPEN)
+    query = select(orders.c.order_id).where(orders.c.client == client, orders.c.order_id.in_(order_ids), ORDER_OPEN)
     return (await connection.execute(query.limit(1))).first() is not None
 
 
@@ -41,7 +39,7 @@ async def open_counts(connection: AsyncConnection, client: str) -> dict[tuple[in
     """How many of the client's orders are open, by tournament and outcome."""
     place = (orders.c.tournament_id, orders.c.outcome_id)
     query = select(*place, func.count().label("open")).where(
-        orders.c.client == client, IS_OPEN, orders.c.action == "buy"
+        orders.c.client == client, ORDER_OPEN, orders.c.action == "buy"
     )
     rows = await connection.execute(query.group_by(*place))
     return {(row.tournament_id, row.outcome_id): row.open for row in rows}

@@ -8,11 +8,11 @@ from sqlalchemy import case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from overround.domain.orders import OPEN
 from overround.domain.results import BetPartResult, Booked
 from overround.domain.settling import SettlementState
 from overround.ledger import tables as t
 from overround.ledger.events import bet_payload, emit, order_payload
+from overround.ledger.live import ORDER_OPEN
 
 ZERO = Decimal(0)
 
@@ -107,9 +107,7 @@ async def note_parts(connection: AsyncConnection, words: dict[tuple[str, str], s
 async def still_open(connection: AsyncConnection, fixture_id: str) -> tuple[list[str], list[str]]:
     """Workflow ids that still own open orders of the fixture, and of hedges that are not done."""
     orders = await connection.execute(
-        select(t.orders.c.workflow_id)
-        .where(t.orders.c.fixture_id == fixture_id, t.orders.c.status.in_(list(OPEN)))
-        .distinct()
+        select(t.orders.c.workflow_id).where(t.orders.c.fixture_id == fixture_id, ORDER_OPEN).distinct()
     )
     hedges = await connection.execute(
         select(t.hedges.c.workflow_id).where(t.hedges.c.fixture_id == fixture_id, t.hedges.c.state != "DONE")

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
+from overround.ledger import live
 from overround.ledger import rollups as rollups
 from overround.ledger.schema import metadata as metadata
 
@@ -216,19 +217,8 @@ orders = Table(
     Index("orders_by_fixture", "fixture_id", "client", "order_id"),
     Index("orders_by_kind", "client", "exchange", "status", "order_id", postgresql_include=["created_at"]),
     Index("orders_by_venue_id", "account_id", "venue_order_id"),
-    Index(
-        "orders_open",
-        "client",
-        "fixture_id",
-        "order_id",
-        postgresql_where=text("status IN ('PENDING_PLACEMENT', 'PLACED', 'PARTIAL')"),
-    ),
-    Index(
-        "orders_at_risk",
-        "client",
-        "fixture_id",
-        postgresql_where=text("settlement = 'UNDECIDED' AND (filled > 0 OR remaining > 0)"),
-    ),
+    Index("orders_open", "client", "fixture_id", "order_id", postgresql_where=live.ORDER_OPEN),
+    Index("orders_at_risk", "client", "fixture_id", postgresql_where=live.ORDER_AT_RISK),
     Index("orders_by_workflow", "workflow_id"),
 )
 
@@ -270,7 +260,7 @@ hedges = Table(
     _now("updated_at"),
     _version(),
     Index("hedges_by_fixture", "fixture_id", "client"),
-    Index("hedges_open", "client", postgresql_where=text("state IN ('HEDGING', 'UNKNOWN', 'OPEN')")),
+    Index("hedges_open", "client", postgresql_where=live.HEDGE_OPEN),
 )
 
 bets = Table(
@@ -309,12 +299,7 @@ bets = Table(
     Index("bets_by_fixture", "fixture_id", "client", "bet_id"),
     Index("bets_by_kind", "client", "of_exchange", "bookmaker", "status", "bet_id", postgresql_include=["of_day"]),
     Index("bets_by_order_id", "of_order", "bet_id"),
-    Index(
-        "bets_standing",
-        "client",
-        "fixture_id",
-        postgresql_where=text("settlement IS NULL AND (placed_stake > 0 OR status IN ('SENT', 'PENDING', 'UNKNOWN'))"),
-    ),
+    Index("bets_standing", "client", "fixture_id", postgresql_where=live.BET_STANDING),
     Index("bets_by_order", "client_order_id"),
 )
 

@@ -11,14 +11,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from overround.bookmakers.base import BetStatus
-from overround.ledger.exposure import AT_RISK, MarketRisk, fixture_risk
+from overround.ledger.exposure import MarketRisk, fixture_risk
+from overround.ledger.live import ORDER_AT_RISK
 from tests.domain.desk import KEY
 from tests.domain.vectors import D, exactly
 from tests.ledger.desk import CLIENT, Hedge, accepted, claim, owner, refused, rows, spec, write
 
 OUTCOMES = (1, 2, 3)
 AT_RISK_NOW = (
-    f"SELECT sum(filled) FROM orders WHERE client = '{CLIENT}' AND fixture_id = '{KEY.fixture_id}' AND {AT_RISK}"
+    f"SELECT sum(filled) FROM orders WHERE client = '{CLIENT}' AND fixture_id = '{KEY.fixture_id}' AND {ORDER_AT_RISK}"
 )
 DEAD = (
     "INSERT INTO orders (client_order_id, client, account_id, exchange, fixture_id, market_id, outcome_id, "

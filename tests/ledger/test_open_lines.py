@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.folding import keep_folding
+from api.housekeeping import keep_folding
 from overround.ledger.reads.open_lines import OpenLine, total_unrealised
 from tests.domain.vectors import D, exactly
 from tests.ledger.desk import claim, rows, spec

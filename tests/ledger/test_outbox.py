@@ -13,7 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
-from api.pruning import keep_pruning
+from api.housekeeping import keep_pruning
 from overround.ledger import migrate, outbox
 from overround.ledger.db import connect
 from overround.ledger.events import emit

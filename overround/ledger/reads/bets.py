@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from overround.bookmakers.base import IN_FLIGHT
 from overround.ledger.events import BET_STATUS, Row, bet_payload
 from overround.ledger.reads.counts import BETS, ZERO, Count, branches, counted, fixtures_of
 from overround.ledger.reads.orders import rows_in
-from overround.ledger.reads.page import Filters, Item, Page, Window, cursor, on_days, page_of
+from overround.ledger.reads.page import Filters, Item, Page, Window, by_number, on_days
 from overround.ledger.tables import bets
 
 STORED_STATUS = {shown: stored for stored, shown in BET_STATUS.items()}
-OPEN = ("SENT", "PENDING", "UNKNOWN")
 KIND = (bets.c.of_exchange, bets.c.bookmaker, bets.c.status)
 
 
@@ -80,10 +80,8 @@ async def list_bets(connection: AsyncConnection, client: str, filters: Filters, 
     window.after("bets", int)
     if window.beyond(total):
         return Page([], window, total)
-    ids = newest_ids(client, filters, window, counts).subquery("ids")
-    query = select(bets).join(ids, ids.c.bet_id == bets.c.bet_id).order_by(bets.c.bet_id.desc())
-    rows = (await connection.execute(query)).mappings().all()
-    return page_of(rows, window, total, _payload, lambda row: cursor("bets", row["bet_id"]))
+    ids = newest_ids(client, filters, window, counts)
+    return await by_number(connection, "bets", ids, bets.c.bet_id, window, total, _payload)
 
 
 async def find_bet(connection: AsyncConnection, client: str, bet_id: int) -> Item | None:
@@ -97,7 +95,7 @@ async def summarise_bets(connection: AsyncConnection, client: str, filters: Filt
     """Nine fields in parallel to the orders'; stakes in the bookmaker's currency."""
     filters = _stored(filters)
     counts = await _counted(connection, client, filters)
-    running = [count for count in counts if count.status in OPEN]
+    running = [count for count in counts if count.status in IN_FLIGHT]
     return {
         "totalBets": sum(count.rows for count in counts),
         "fixtureCount": await _fixtures(connection, client, filters) if counts else 0,

@@ -5,15 +5,15 @@ Fixtures are the feed's, not a client's: every client sees the same ones.
 
 import json
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, cast, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, Text, cast, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.ledger.events import Row
-from overround.ledger.reads.page import Item, Page, Window, cursor, page_of, within
+from overround.ledger.reads.page import Item, Page, Window, listed, within
 from overround.ledger.tables import fixtures
 
 STATUS_NAMES = {0: "Pregame", 1: "Live", 2: "Finished", 3: "Cancelled"}
@@ -63,21 +63,8 @@ async def list_fixtures(connection: AsyncConnection, filters: FixtureFilters, wi
     ):
         if value is not None:
             kept.append(column == value)
-    total = (await connection.execute(select(func.count()).select_from(fixtures).where(*kept))).scalar_one()
-    after = window.after("fixtures", datetime, str)
-    if window.beyond(total):
-        return Page([], window, total)
     key = (fixtures.c.start_time, fixtures.c.fixture_id)
-    query = _query().where(*kept)
-    if after is not None:
-        query = query.where(tuple_(*key) < tuple_(*after))
-    query = query.order_by(*(column.desc() for column in key)).limit(window.size + 1).offset(window.offset)
-    rows = (await connection.execute(query)).mappings().all()
-    return page_of(rows, window, total, fixture_payload, _mark)
-
-
-def _mark(row: Row) -> str:
-    return cursor("fixtures", row["start_time"], row["fixture_id"])
+    return await listed(connection, "fixtures", _query().where(*kept), key, window, fixture_payload)
 
 
 async def find_fixture(connection: AsyncConnection, fixture_id: str) -> Item | None:

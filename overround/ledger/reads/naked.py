@@ -4,16 +4,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, text
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.ledger.events import Row
+from overround.ledger.live import HEDGE_OPEN
 from overround.ledger.reads.page import Item
 from overround.ledger.tables import hedges, orders
 
 SHOWN = 200
-OPEN_HEDGES = text("hedges.state IN ('HEDGING', 'UNKNOWN', 'OPEN')")
-"""In the words of the partial index ``hedges_open``: with parameters in it, a prepared statement could not use it."""
 NAKED: ColumnElement[Decimal] = hedges.c.residual + hedges.c.in_flight
 
 
@@ -23,7 +22,7 @@ def _query(client: str, *columns: Any) -> Select[Any]:
     return (
         select(*columns)
         .select_from(joined)
-        .where(hedges.c.client == client, OPEN_HEDGES, orders.c.settlement == "UNDECIDED")
+        .where(hedges.c.client == client, HEDGE_OPEN, orders.c.settlement == "UNDECIDED")
         .where(NAKED != 0)
     )
 

@@ -11,14 +11,14 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, case, func, literal_column, select, true
+from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, case, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.domain.exposure import exposure
 from overround.domain.payoffs import Vector
-from overround.ledger.exposure import AT_RISK, STANDING, accepted
+from overround.ledger.exposure import accepted
+from overround.ledger.live import BET_IN_FLIGHT, BET_STANDING, ORDER_AT_RISK, ORDER_OPEN
 from overround.ledger.reads.lines import Line
-from overround.ledger.reads.orders import IS_OPEN
 from overround.ledger.reads.page import Filters, on_days, within
 from overround.ledger.tables import bets, fills, hedges, orders
 
@@ -128,7 +128,7 @@ async def _add_orders(
     bought = orders.c.action == "buy"
     sign = case((bought, 1), else_=-1)
     left = orders.c.size - orders.c.filled
-    resting = func.sum(left * orders.c.price).filter(bought, IS_OPEN)
+    resting = func.sum(left * orders.c.price).filter(bought, ORDER_OPEN)
     query = (
         select(
             *_line(),
@@ -137,11 +137,11 @@ async def _add_orders(
             func.sum(trades.c.fee),
             func.coalesce(func.sum(residual), 0),
             func.coalesce(resting, 0),
-            func.coalesce(func.sum(left).filter(bought, IS_OPEN), 0),
+            func.coalesce(func.sum(left).filter(bought, ORDER_OPEN), 0),
             func.max(orders.c.updated_at),
         )
         .select_from(orders.join(trades, true()))
-        .where(*_kept(client, filters, fixtures), literal_column(AT_RISK))
+        .where(*_kept(client, filters, fixtures), ORDER_AT_RISK)
         .group_by(*_line())
     )
     for row in await connection.execute(query):
@@ -163,17 +163,16 @@ async def _add_bets(
     if fixtures is not None:
         kept.append(bets.c.fixture_id == func.any(_texts(fixtures)))
     same = bets.c.outcome_id == orders.c.outcome_id
-    running = bets.c.status.in_(("SENT", "PENDING", "UNKNOWN"))
     query = (
         select(
             *_line(),
             func.sum(bets.c.placed_stake),
             func.coalesce(func.sum(accepted()).filter(same), 0),
             func.coalesce(func.sum(accepted()).filter(~same), 0),
-            func.coalesce(func.sum(bets.c.stake - bets.c.placed_stake).filter(running, same), 0),
+            func.coalesce(func.sum(bets.c.stake - bets.c.placed_stake).filter(BET_IN_FLIGHT, same), 0),
         )
         .select_from(bets.join(orders, orders.c.client_order_id == bets.c.client_order_id))
-        .where(*kept, literal_column(STANDING))
+        .where(*kept, BET_STANDING)
         .group_by(*_line())
     )
     for row in await connection.execute(query):

@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, literal_column, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.domain.orders import OPEN, OrderStatus
 from overround.ledger.events import order_payload
+from overround.ledger.live import ORDER_OPEN
 from overround.ledger.reads.counts import ORDERS, ZERO, Count, branches, counted, fixtures_of
-from overround.ledger.reads.page import Filters, Item, Page, Window, cursor, page_of, within
+from overround.ledger.reads.page import Filters, Item, Page, Window, by_number, within
 from overround.ledger.tables import orders
 
 OPEN_STATUSES = tuple(sorted(status.value for status in OPEN))
-IS_OPEN: ColumnElement[bool] = literal_column("orders.status IN ('PENDING_PLACEMENT', 'PLACED', 'PARTIAL')")
-"""Written out, so that the planner sees that ``orders_open`` holds them all."""
 
 
 def newest_ids(client: str, filters: Filters, window: Window, counts: Sequence[Count]) -> Select[Any]:
@@ -40,7 +39,7 @@ def _rest(filters: Filters) -> list[ColumnElement[bool]]:
     if filters.exchange is not None:
         kept.append(orders.c.exchange == filters.exchange)
     if filters.statuses == OPEN_STATUSES:
-        kept.append(IS_OPEN)
+        kept.append(ORDER_OPEN)
     elif filters.statuses:
         kept.append(orders.c.status.in_(filters.statuses))
     return kept
@@ -52,10 +51,8 @@ async def list_orders(connection: AsyncConnection, client: str, filters: Filters
     window.after("orders", int)
     if window.beyond(total):
         return Page([], window, total)
-    ids = newest_ids(client, filters, window, counts).subquery("ids")
-    query = select(orders).join(ids, ids.c.order_id == orders.c.order_id).order_by(orders.c.order_id.desc())
-    rows = (await connection.execute(query)).mappings().all()
-    return page_of(rows, window, total, order_payload, lambda row: cursor("orders", row["order_id"]))
+    ids = newest_ids(client, filters, window, counts)
+    return await by_number(connection, "orders", ids, orders.c.order_id, window, total, order_payload)
 
 
 async def open_orders(connection: AsyncConnection, client: str, fixture_id: str, window: Window) -> Page:

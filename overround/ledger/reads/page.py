@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, RowMapping, Select, func, select
+from sqlalchemy import Column, ColumnElement, RowMapping, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Item = dict[str, Any]
@@ -127,17 +127,36 @@ def page_of(
     return Page([build(row) for row in shown], window, total, following)
 
 
-async def fetch_page(
-    connection: AsyncConnection, query: Select[Any], order: tuple[ColumnElement[Any], ...], window: Window, build: Build
+async def listed(
+    connection: AsyncConnection, name: str, query: Select[Any], key: Sequence[Column[Any]], window: Window, build: Build
 ) -> Page:
-    """One page of a short list, counted row by row and without a cursor; ``build`` makes the API object of a row."""
-    if window.cursor is not None:
-        raise BadPage("cursor", "this list is short and has pages only")
+    """One page of ``query``, newest first and counted row by row: for lists that stay short, or are counted from an
+    index. ``key`` are columns that never change, all descending; ``name`` is the list's own in cursors."""
     total = (await connection.execute(select(func.count()).select_from(query.subquery()))).scalar_one()
+    after = window.after(name, *(column.type.python_type for column in key))
     if window.beyond(total):
         return Page([], window, total)
-    rows = await connection.execute(query.order_by(*order).limit(window.size).offset(window.offset))
-    return Page([build(row) for row in rows.mappings()], window, total)
+    if after is not None:
+        query = query.where(tuple_(*key) < tuple_(*after))
+    query = query.order_by(*(column.desc() for column in key)).limit(window.size + 1).offset(window.offset)
+    rows = (await connection.execute(query)).mappings().all()
+    return page_of(rows, window, total, build, lambda row: cursor(name, *(row[column.name] for column in key)))
+
+
+async def by_number(
+    connection: AsyncConnection,
+    name: str,
+    ids: Select[Any],
+    number: Column[Any],
+    window: Window,
+    total: int,
+    build: Build,
+) -> Page:
+    """The rows of ``number``'s table whose numbers ``ids`` picks, newest first; ``total`` is known already."""
+    picked = ids.subquery("ids")
+    query = select(number.table).join(picked, picked.c[number.name] == number).order_by(number.desc())
+    rows = (await connection.execute(query)).mappings().all()
+    return page_of(rows, window, total, build, lambda row: cursor(name, row[number.name]))
 
 
 def within(column: Column[Any], from_date: date | None, to_date: date | None) -> list[ColumnElement[bool]]:
