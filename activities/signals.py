@@ -40,7 +40,7 @@ class Signals:
         self._configs = ledger_configs.Configs(-1, {})
         self._configs_at = float("-inf")
         self._facts: OrderedDict[tuple[str, str], OrderFacts] = OrderedDict()
-        self._strangers: dict[str, float] = {}
+        self._strangers: OrderedDict[str, float] = OrderedDict()
         self._told: OrderedDict[tuple[str, str, str, bool], None] = OrderedDict()
 
     async def fill(self, account_id: str, trade: VenueFill, odds: HedgeOdds | None = None) -> bool:
@@ -167,6 +167,8 @@ class Signals:
         stays unknown means that somebody else trades on this account."""
         key = f"{account_id}/{trade.venue_order_id}"
         first = self._strangers.setdefault(key, time.monotonic())
+        while len(self._strangers) > REMEMBERED:
+            self._strangers.popitem(last=False)
         if time.monotonic() - first < STRANGER_SECONDS:
             return
         log.warning("fill of an unknown order", account=account_id, order=trade.venue_order_id)

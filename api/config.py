@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Path, Request, Response
-from fastapi.exceptions import RequestValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.commands import by_whom
 from api.context import Context, Reader, context_of, writing
-from api.errors import Refusal, absent
+from api.errors import Refusal, absent, invalid
 from api.exact import ExactJSON, ExactRoute
 from api.limits import Caller
 from api.once import Attempt, OnceOnly
@@ -81,7 +80,7 @@ async def put_markets(request: Request, caller: Caller, chosen: ChooseMarkets) -
             offered = (await configs.load(change.connection)).offered(caller.client)
             unknown = sorted(set(wanted) - set(offered))
             if unknown:
-                raise _invalid("outcomeIds", f"not offered by the operator: {', '.join(map(str, unknown))}")
+                raise invalid(f"not offered by the operator: {', '.join(map(str, unknown))}", "outcomeIds")
         new = None if wanted is None else {"outcomeIds": sorted(set(wanted))}
         await change.to(MARKETS, "", new)
         return ExactJSON(await _markets(change.connection, caller.client))
@@ -196,7 +195,3 @@ async def _tournaments(
         }
         for number in shown
     ]
-
-
-def _invalid(parameter: str, message: str) -> RequestValidationError:
-    return RequestValidationError([{"loc": ("body", parameter), "msg": message, "type": "value_error"}])

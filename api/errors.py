@@ -44,6 +44,11 @@ def absent(what: str) -> Refusal:
     return Refusal(404, f"{what} not found")
 
 
+def invalid(message: str, *where: str) -> RequestValidationError:
+    """A 422 of our own making; ``where`` is the path within the body."""
+    return RequestValidationError([{"loc": ("body", *where), "msg": message, "type": "value_error"}])
+
+
 def problem(
     request: Request,
     status: int,

@@ -5,6 +5,7 @@ Overload makes quotes coarser, never later (design, section 3, "Odds are conflat
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -36,7 +37,7 @@ class Conflator(Generic[K, V]):
         self._waiting: dict[K, _Waiting[V]] = {}
         self._tasks: dict[K, asyncio.Task[None]] = {}
         self._woken: dict[K, asyncio.Event] = {}
-        self._sent_at: dict[K, float] = {}
+        self._sent_at: OrderedDict[K, float] = OrderedDict()
         self.replaced = 0
 
     def offer(self, key: K, value: V, *, urgent: bool = False) -> None:
@@ -57,6 +58,7 @@ class Conflator(Generic[K, V]):
                 await self._attempt(key, item)
         finally:
             self._tasks.pop(key, None)
+            self._woken.pop(key, None)
 
     async def _pace(self, key: K) -> None:
         """Wait for the key's turn; an urgent value ends the wait."""
@@ -72,13 +74,21 @@ class Conflator(Generic[K, V]):
                 return
 
     async def _attempt(self, key: K, item: _Waiting[V]) -> None:
-        self._sent_at[key] = time.monotonic()
+        self._sent_now(key)
         try:
             await self._send(key, item.value)
         except Exception as error:
             log.warning("send failed, trying again", key=str(key), error=str(error))
             self._waiting.setdefault(key, item)
             await asyncio.sleep(RETRY_SECONDS)
+
+    def _sent_now(self, key: K) -> None:
+        """Keys that may send at once again are forgotten: markets come and go."""
+        now = time.monotonic()
+        self._sent_at[key] = now
+        self._sent_at.move_to_end(key)
+        while now - next(iter(self._sent_at.values())) > self._interval:
+            self._sent_at.popitem(last=False)
 
     async def close(self) -> None:
         """Stop sending."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from temporalio.client import Client, WithStartWorkflowOperation
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from overround.domain import ids
@@ -43,15 +43,7 @@ async def _tell_owner(client: Client, queue: str, start: OrderStart, signal: str
         start_signal=signal,
         start_signal_args=[argument],
         static_summary=f"{owner.title} on {owner.exchange}",
-        search_attributes=attributes(
-            client=owner.client,
-            exchange=owner.exchange,
-            account=owner.account_id,
-            fixture=owner.fixture_id,
-            market=str(owner.market_id),
-            state="QUIET",
-            title=owner.title,
-        ),
+        search_attributes=_traded(owner, "QUIET"),
     )
 
 
@@ -66,15 +58,19 @@ async def tell_hedge(client: Client, queue: str, order: HedgedOrder, signal: str
         start_signal=signal,
         start_signal_args=[argument],
         static_summary=f"Back outcome {order.outcome_id} of {order.title or order.fixture_id} ({order.exchange})",
-        search_attributes=attributes(
-            client=order.client,
-            exchange=order.exchange,
-            account=order.account_id,
-            fixture=order.fixture_id,
-            market=str(order.market_id),
-            state="HEDGING",
-            title=order.title,
-        ),
+        search_attributes=_traded(order, "HEDGING"),
+    )
+
+
+def _traded(what: Owner | HedgedOrder, state: str) -> TypedSearchAttributes:
+    return attributes(
+        client=what.client,
+        exchange=what.exchange,
+        account=what.account_id,
+        fixture=what.fixture_id,
+        market=str(what.market_id),
+        state=state,
+        title=what.title,
     )
 
 

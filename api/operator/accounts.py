@@ -7,12 +7,11 @@ from fastapi import Request
 from sqlalchemy import Table, select
 
 from api.context import Reader, context_of
-from api.errors import Refusal, absent
+from api.errors import Refusal, absent, invalid
 from api.exact import ExactJSON
 from api.operator.access import Operator, Writer
 from api.operator.audit import note
 from api.operator.listing import listed
-from api.operator.routing import invalid
 from api.operator.schemas.accounts import Access
 from overround import credentials
 from overround.ledger import accounts as ledger

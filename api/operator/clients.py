@@ -5,13 +5,13 @@ from typing import Any
 from sqlalchemy import select
 
 from api.context import Reader
-from api.errors import Refusal, absent
+from api.errors import Refusal, absent, invalid
 from api.exact import ExactJSON
 from api.operator.access import Caller, Writer
 from api.operator.audit import note
 from api.operator.listing import listed
 from api.operator.parameters import PathClient
-from api.operator.routing import ABSENT, CONFLICT, invalid, router
+from api.operator.routing import ABSENT, CONFLICT, router
 from api.operator.schemas.people import ClientChange, ClientRecord, NewClient
 from api.parameters import PageWindow
 from api.schemas import Page

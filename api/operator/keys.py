@@ -7,14 +7,14 @@ from fastapi import Body, Request
 from sqlalchemy import select
 
 from api.context import Reader, context_of
-from api.errors import Refusal, absent
+from api.errors import Refusal, absent, invalid
 from api.exact import ExactJSON
 from api.operator.access import Caller, Writer
 from api.operator.audit import note
 from api.operator.clients import known
 from api.operator.listing import listed
 from api.operator.parameters import MaybeClient, PathKey
-from api.operator.routing import ABSENT, CONFLICT, invalid, router, shown_once
+from api.operator.routing import ABSENT, CONFLICT, router, shown_once
 from api.operator.schemas.people import Key, KeyShown, NewKey, Rotation
 from api.parameters import NullIsEmpty, PageWindow
 from api.schemas import Page

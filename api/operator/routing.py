@@ -3,7 +3,6 @@
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.exceptions import RequestValidationError
 
 from api.exact import ExactJSON, ExactRoute
 from api.routing import ERRORS
@@ -28,11 +27,6 @@ def router() -> APIRouter:
         default_response_class=ExactJSON,
         route_class=ExactRoute,
     )
-
-
-def invalid(message: str, *where: str) -> RequestValidationError:
-    """A 422 of our own making; ``where`` is the path within the body."""
-    return RequestValidationError([{"loc": ("body", *where), "msg": message, "type": "value_error"}])
 
 
 def shown_once(body: Any) -> ExactJSON:

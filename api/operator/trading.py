@@ -7,14 +7,14 @@ from fastapi import Depends, Query
 from pydantic.alias_generators import to_camel
 
 from api.context import Reader
-from api.errors import Refusal
+from api.errors import Refusal, invalid
 from api.exact import ExactJSON
 from api.operator.access import Caller, Writer
 from api.operator.audit import note
 from api.operator.clients import known
 from api.operator.listing import listed
 from api.operator.parameters import PathClient
-from api.operator.routing import ABSENT, CONFLICT, invalid, router
+from api.operator.routing import ABSENT, CONFLICT, router
 from api.operator.schemas.trading import KINDS, GivenParameters, ScopeParameters
 from api.parameters import PageWindow
 from api.schemas import Page

@@ -148,7 +148,7 @@ def _row(request: PlaceOrders, intent: Intent) -> dict[str, object]:
 
 def instrument_of(instruments: Sequence[Instrument], outcome_id: int) -> Instrument:
     """The instrument that hedges on ``outcome_id``."""
-    return next(item for item in instruments if item.outcome_id == outcome_id)
+    return {item.outcome_id: item for item in instruments}[outcome_id]
 
 
 def moment(epoch_ms: int) -> datetime:

@@ -20,7 +20,7 @@ from tests.api import rows
 from tests.api.commanding import Engine, commanded
 from tests.api.conftest import Api, running
 from tests.api.operating import OPERATIONS, Desk
-from tests.api.test_fuzz import fuzz
+from tests.api.test_fuzz import BESIDE_A_SERVER, fuzz
 
 PREFIX = "/api/v1/operator/"
 
@@ -149,6 +149,7 @@ async def test_what_an_operator_sees_is_everybodys(api: Api) -> None:
     }  # fmt: skip
 
 
+@BESIDE_A_SERVER
 @pytest.mark.timeout(120)
 async def test_generated_requests_find_no_server_error_and_no_undocumented_answer(database_url: str, api: Api) -> None:
     async with commanded(database_url, Reachable(api.engine)) as url:

@@ -153,3 +153,15 @@ async def test_after_closing_nothing_is_sent(line: Line, conflator: Conflator[st
     await conflator.close()
     await asyncio.sleep(0.06)
     assert line.values() == []
+
+
+async def test_markets_that_are_over_are_forgotten(line: Line, conflator: Conflator[str, int]) -> None:
+    """A feed of years has millions of them."""
+    for number in range(200):
+        conflator.offer(f"m{number}", 1)
+    await line.hears(1, "m199")
+    await asyncio.sleep(2 * INTERVAL)
+    conflator.offer("later", 1)
+    await line.hears(1, "later")
+    await until(lambda: not conflator._tasks)
+    assert (list(conflator._sent_at), list(conflator._woken), list(conflator._waiting)) == (["later"], [], [])
