@@ -48,7 +48,7 @@ class Streamers:
         self._odds = OddsStreamer(feed, client, database, self._sessions, queue)
         self._scores = ScoreStreamer(feed, client, database, queue=queue)
         self._bookmakers = BookmakerWatch(database, self._sessions)
-        self._guard = Guard(client, database, self._sessions, queue=queue)
+        self._guard = Guard(client, database, self._sessions, self._stop_quoting, queue=queue)
         self._following: dict[str, asyncio.Task[None]] = {}
         self._heard_at = 0.0
 
@@ -72,6 +72,9 @@ class Streamers:
         await asyncio.gather(*self._following.values(), return_exceptions=True)
         await self._odds.close()
         await self._sessions.close()
+
+    def _stop_quoting(self, reason: str | None) -> None:
+        self._odds.stopped = reason
 
     async def _follow_odds(self) -> None:
         """Quotes first: nothing else waits in this loop."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from decimal import Decimal
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,7 +15,7 @@ from activities.signals import Signals
 from overround.domain.messages import RecordedOrder
 from overround.domain.orders import Lost
 from overround.ledger.alarms import clear_alarm, raise_alarm
-from overround.ledger.heartbeats import age
+from overround.ledger.heartbeats import DEAD_SECONDS, WORKERS, ages
 from overround.ledger.lookups import account_of, forgotten
 from overround.ledger.orders import load
 from streamers.odds import Trader
@@ -21,18 +23,26 @@ from workflows.names import TRADING
 
 log = structlog.get_logger(__name__)
 FORGOTTEN_SECONDS = 3.0
-DEAD_SECONDS = 6.0
-"""Of either worker: quotes without hedges are as bad as quotes without an owner."""
 
 
 class Guard:
-    """``watch`` must be called every second or two."""
+    """``watch`` must be called every second or two; ``stop`` is what it makes of it: why nothing may be quoted, or
+    None. Quotes without hedges are as bad as quotes without an owner."""
 
-    def __init__(self, client: Client, database: AsyncEngine, sessions: Sessions, *, queue: str = TRADING) -> None:
+    def __init__(
+        self,
+        client: Client,
+        database: AsyncEngine,
+        sessions: Sessions,
+        stop: Callable[[str | None], None],
+        *,
+        queue: str = TRADING,
+    ) -> None:
         self._client = client
         self._signals = Signals(client, database, task_queue=queue)
         self._database = database
         self._sessions = sessions
+        self._stop = stop
         self._alarmed: bool | None = None
         """None until it is known: an earlier process may have raised it."""
         self._pulled: set[str] = set()
@@ -42,16 +52,18 @@ class Guard:
         """Look after lost orders and dead workers."""
         async with self._database.connect() as connection:
             lost = await forgotten(connection, FORGOTTEN_SECONDS)
-            ages = [await age(connection, role) for role in ("trading", "hedging")]
-        silence = max((found for found in ages if found is not None), default=None)
-        if silence is None or silence <= DEAD_SECONDS:
+            heard = await ages(connection, WORKERS)
+        watching = Decimal(time.monotonic() - self._since)
+        silence, role = max((heard.get(name, watching), name) for name in WORKERS)
+        if silence <= DEAD_SECONDS:
             await self._all_is_well()
-        elif time.monotonic() - self._since > DEAD_SECONDS:
-            await self._pull_everything(traders, silence)
+        elif watching > DEAD_SECONDS:
+            await self._pull_everything(traders, f"the {role} worker has said nothing for {silence:.0f} s")
         for workflow_id, client_order_id in lost:
             await self._remind(workflow_id, client_order_id)
 
     async def _all_is_well(self) -> None:
+        self._stop(None)
         if self._alarmed is not False:
             async with self._database.begin() as connection:
                 await clear_alarm(connection, "worker", "worker")
@@ -77,13 +89,14 @@ class Guard:
         if facts is not None:
             await self._signals.evidence(facts, [Lost("its owner finished without it")])
 
-    async def _pull_everything(self, traders: list[Trader], silence: float) -> None:
-        """No worker has said anything for seconds: cancel everything at every venue until each said yes, and say so."""
+    async def _pull_everything(self, traders: list[Trader], reason: str) -> None:
+        """Have nothing quoted, cancel everything at every venue until each said yes, and say so."""
+        self._stop(reason)
         waiting = [trader.account_id for trader in traders if trader.account_id not in self._pulled]
         await asyncio.gather(*(self._pull(account_id) for account_id in waiting))
         if self._alarmed:
             return
-        message = f"no worker for {silence:.0f} s: every resting order is being cancelled"
+        message = f"{reason}: nothing is quoted, every resting order is being cancelled"
         log.error(message)
         async with self._database.begin() as connection:
             await raise_alarm(connection, "worker", "worker", message)

@@ -77,6 +77,8 @@ class OddsStreamer:
     queue: str = TRADING
     traders: list[Trader] = field(default_factory=list)
     configs: Configs = field(default_factory=lambda: Configs(-1, {}))
+    stopped: str | None = None
+    """Why nothing may be quoted now; whoever sets it is heard at the next ``tick``."""
     lines: dict[tuple[str, MarketKey], Line] = field(default_factory=dict)
     desk: InstrumentDesk = field(init=False)
     _out: Conflator[str, Outgoing] = field(init=False)
@@ -144,7 +146,7 @@ class OddsStreamer:
         line = self.lines.get((trader.account_id, key))
         over = fixture is None or fixture.over
         config = self.configs.traded(trader.client, _tournament(fixture, line), key.market_id)
-        book = self._aged(
+        book = self._usable(
             self.feed.state.book(key.fixture_id, key.market_id, trader.bookmaker, self.feed.now_ms()), config
         )
         if line is not None or (not over and self._wanted(key, config, book)):
@@ -185,8 +187,11 @@ class OddsStreamer:
         line = self.lines[(trader.account_id, key)] = Line(owner)
         return line
 
-    def _aged(self, book: MarketBook, config: TradingConfig) -> MarketBook:
-        """The book, pulled when its last sign of life is older than the tournament's own limit."""
+    def _usable(self, book: MarketBook, config: TradingConfig) -> MarketBook:
+        """The book, pulled when nothing may be quoted, or its last sign of life is older than the tournament's own
+        limit."""
+        if book.pull is None and self.stopped is not None:
+            return replace(book, pull=self.stopped)
         allowed = config.odds_max_age_live if book.live else config.odds_max_age_pregame
         if book.pull is None and self.feed.now_ms() - book.received_at > allowed * 1000:
             return replace(book, pull=f"odds older than {allowed} s")

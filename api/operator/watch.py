@@ -21,12 +21,11 @@ from api.schemas import Page
 from overround.ledger import alarms as ledger
 from overround.ledger import vitals
 from overround.ledger.events import Row
+from overround.ledger.heartbeats import DEAD_SECONDS, WORKERS
 from overround.ledger.tables import alarms
 
 routes = router()
-PARTS = ("streamers", "feed", "trading", "hedging")
-SILENT_SECONDS = Decimal(6)
-"""Each part beats every second; after this long the guard takes it for dead."""
+SHOWN = ("streamers", "feed", *WORKERS)
 WELL = ("connected", "starting")
 Which = Annotated[Literal["open", "all"], Query(description="Those that are open, or every one ever raised.")]
 MaybeKind = Annotated[str | None, Query(pattern=VISIBLE, max_length=60, examples=["naked"])]
@@ -76,11 +75,11 @@ async def clear_alarm(caller: Caller, writer: Writer, alarm_id: PathAlarm) -> Ex
 async def get_operator_health(caller: Caller, reader: Reader, request: Request) -> ExactJSON:
     """Signs of life of every part and every active account, and how much waits for a person."""
     beats = await vitals.beats(reader)
-    parts = [_part(name, beats.get(name)) for name in sorted({*PARTS, *beats}, key=_place)]
+    parts = [_part(name, beats.get(name)) for name in sorted({*SHOWN, *beats}, key=_place)]
     venues = [_venue(row) for row in await vitals.venues(reader)]
     counts = await vitals.counts(reader)
     service = await answers(context_of(request))
-    well = all(part["alive"] for part in parts if part["name"] in PARTS) and all(
+    well = all(part["alive"] for part in parts if part["name"] in SHOWN) and all(
         venue["status"] in WELL for venue in venues
     )
     return ExactJSON(
@@ -90,13 +89,13 @@ async def get_operator_health(caller: Caller, reader: Reader, request: Request) 
 
 
 def _place(name: str) -> tuple[int, str]:
-    return (PARTS.index(name) if name in PARTS else len(PARTS), name)
+    return (SHOWN.index(name) if name in SHOWN else len(SHOWN), name)
 
 
 def _part(name: str, row: Row | None) -> dict[str, Any]:
     if row is None:
         return {"name": name, "alive": False, "at": None, "ageSeconds": None, "detail": {}}
-    alive = row["age"] <= SILENT_SECONDS
+    alive = row["age"] <= DEAD_SECONDS
     return {"name": name, "alive": alive, "at": row["at"], "ageSeconds": row["age"], "detail": _exact(row["detail"])}
 
 

@@ -10,7 +10,7 @@ async def test_open_alarms_are_listed_and_end_with_1(database_url: str) -> None:
     engine = connect(database_url)
     async with engine.begin() as connection:
         await raise_alarm(connection, "naked", "order-1", "50 contracts are not hedged", "acme:vertex")
-        await raise_alarm(connection, "worker", "worker", "no worker for 7 s")
+        await raise_alarm(connection, "worker", "worker", "the trading worker has said nothing for 7 s")
         await clear_alarm(connection, "worker", "worker")
     await engine.dispose()
     done = console("alarms", DATABASE_URL=database_url)
@@ -19,7 +19,7 @@ async def test_open_alarms_are_listed_and_end_with_1(database_url: str) -> None:
     assert "worker" not in done.stdout
     history = console("alarms", "--all", DATABASE_URL=database_url).stdout.splitlines()
     assert len(history) == 2
-    assert "no worker for 7 s  (over since " in history[1]
+    assert "the trading worker has said nothing for 7 s  (over since " in history[1]
 
 
 async def test_without_open_alarms_the_command_ends_with_0(database_url: str) -> None:

@@ -49,12 +49,14 @@ async def test_a_cleared_alarm_may_be_raised_again(ledger: AsyncEngine) -> None:
 
 async def test_silence_is_counted_from_the_last_sign_of_life(ledger: AsyncEngine) -> None:
     async with ledger.begin() as connection:
-        assert await heartbeats.age(connection, "worker") is None
-        await heartbeats.beat(connection, "worker", {"pid": 1})
-        await heartbeats.beat(connection, "worker", {"pid": 2})
+        assert await heartbeats.ages(connection, heartbeats.WORKERS) == {}
+        await heartbeats.beat(connection, "trading", {"pid": 1})
+        await heartbeats.beat(connection, "trading", {"pid": 2})
     await write(ledger, "UPDATE heartbeats SET at = now() - interval '7 seconds'")
     async with ledger.connect() as connection:
-        assert 7 <= (await heartbeats.age(connection, "worker") or 0) < 8
+        found = await heartbeats.ages(connection, heartbeats.WORKERS)
+    assert set(found) == {"trading"}
+    assert 7 <= found["trading"] < 8
     assert [row.detail for row in await rows(ledger, "SELECT detail FROM heartbeats")] == [{"pid": 2}]
 
 

@@ -29,13 +29,24 @@ def venues() -> dict[str, FakeExchange]:
 
 
 @pytest.fixture
-def guard(
-    ledger: AsyncEngine, temporal: FakeTemporal, venues: dict[str, FakeExchange], monkeypatch: pytest.MonkeyPatch
+def said() -> list[str | None]:
+    """What the guard made of each look: why nothing may be quoted, or None."""
+    return []
+
+
+@pytest.fixture
+def young(
+    ledger: AsyncEngine, temporal: FakeTemporal, venues: dict[str, FakeExchange], said: list[str | None]
 ) -> Guard:
+    """A guard that has just begun."""
+    return Guard(temporal, ledger, FakeSessions(**venues), said.append)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def guard(young: Guard, monkeypatch: pytest.MonkeyPatch) -> Guard:
     """A guard that has been watching for a minute."""
-    made = Guard(temporal, ledger, FakeSessions(**venues))  # type: ignore[arg-type]
-    monkeypatch.setattr(made, "_since", time.monotonic() - 60)
-    return made
+    monkeypatch.setattr(young, "_since", time.monotonic() - 60)
+    return young
 
 
 async def silent(ledger: AsyncEngine, seconds: float, role: str = "trading") -> None:
@@ -57,32 +68,46 @@ def cancelled(venues: dict[str, FakeExchange]) -> list[int]:
 
 @pytest.mark.parametrize("role", ["trading", "hedging"])
 async def test_a_silent_worker_has_everything_cancelled_once_and_is_alarmed(
-    role: str, guard: Guard, ledger: AsyncEngine, venues: dict[str, FakeExchange]
+    role: str, guard: Guard, ledger: AsyncEngine, venues: dict[str, FakeExchange], said: list[str | None]
 ) -> None:
     await silent(ledger, 7, role)
     for _ in range(3):
         await guard.watch(TRADERS)
     assert cancelled(venues) == [1, 1]
     assert await alarms(ledger) == [("worker", True)]
+    assert set(said) == {f"the {role} worker has said nothing for 7 s"}, "what was cancelled is not quoted again"
+
+
+@pytest.mark.parametrize("role", ["trading", "hedging"])
+async def test_a_worker_that_never_began_is_a_dead_one(
+    role: str, guard: Guard, ledger: AsyncEngine, venues: dict[str, FakeExchange], said: list[str | None]
+) -> None:
+    """Quotes of a living trading worker would fill with nobody to hedge them."""
+    await silent(ledger, 0)
+    await write(ledger, "DELETE FROM heartbeats WHERE name = :role", role=role)
+    await guard.watch(TRADERS)
+    assert cancelled(venues) == [1, 1]
+    assert said == [f"the {role} worker has said nothing for 60 s"]
 
 
 async def test_a_living_worker_is_left_alone(
-    guard: Guard, ledger: AsyncEngine, venues: dict[str, FakeExchange]
+    guard: Guard, ledger: AsyncEngine, venues: dict[str, FakeExchange], said: list[str | None]
 ) -> None:
-    await guard.watch(TRADERS)
     await silent(ledger, 2)
     await guard.watch(TRADERS)
     assert cancelled(venues) == [0, 0]
     assert await alarms(ledger) == []
+    assert said == [None]
 
 
 async def test_a_worker_that_came_back_and_died_again_is_pulled_again(
-    guard: Guard, ledger: AsyncEngine, venues: dict[str, FakeExchange]
+    guard: Guard, ledger: AsyncEngine, venues: dict[str, FakeExchange], said: list[str | None]
 ) -> None:
     for seconds in (7, 0, 7):
         await silent(ledger, seconds)
         await guard.watch(TRADERS)
     assert cancelled(venues) == [2, 2]
+    assert [reason is None for reason in said] == [False, True, False]
     assert await alarms(ledger) == [("worker", False), ("worker", True)]
 
 
@@ -108,11 +133,13 @@ async def test_a_session_that_cannot_be_opened_stops_no_other(
 
 
 async def test_a_guard_that_just_began_waits_before_it_judges(
-    ledger: AsyncEngine, temporal: FakeTemporal, venues: dict[str, FakeExchange]
+    young: Guard, ledger: AsyncEngine, venues: dict[str, FakeExchange], said: list[str | None]
 ) -> None:
+    await young.watch(TRADERS)
     await silent(ledger, 600)
-    await Guard(temporal, ledger, FakeSessions(**venues)).watch(TRADERS)  # type: ignore[arg-type]
+    await young.watch(TRADERS)
     assert cancelled(venues) == [0, 0]
+    assert not any(said)
 
 
 async def forgotten(ledger: AsyncEngine) -> None:
@@ -152,10 +179,9 @@ async def test_the_pull_does_not_wait_for_temporal(
 
 
 async def test_an_alarm_of_an_earlier_process_ends_when_the_worker_lives_and_not_before(
-    ledger: AsyncEngine, temporal: FakeTemporal, venues: dict[str, FakeExchange]
+    young: Guard, ledger: AsyncEngine
 ) -> None:
-    await write(ledger, "INSERT INTO alarms (kind, subject, message) VALUES ('worker', 'worker', 'no worker for 7 s')")
-    young = Guard(temporal, ledger, FakeSessions(**venues))  # type: ignore[arg-type]
+    await write(ledger, "INSERT INTO alarms (kind, subject, message) VALUES ('worker', 'worker', 'nobody hedges')")
     await silent(ledger, 600)
     await young.watch(TRADERS)
     assert await alarms(ledger) == [("worker", True)], "still nobody there"

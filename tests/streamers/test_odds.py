@@ -149,6 +149,22 @@ async def test_a_pull_is_told_at_once_and_once(rig: Rig, why: str) -> None:
     assert rig.signals()[-1].book.pull is None
 
 
+async def test_while_nobody_would_hedge_everything_is_pulled_and_nothing_new_told(rig: Rig) -> None:
+    """The guard cancels once; a living trading worker would put the quotes back at the next change of the odds."""
+    await rig.tick()
+    rig.streamer.stopped = "the hedging worker has said nothing for 7 s"
+    await rig.tick()
+    assert rig.signals()[-1].book.pull == rig.streamer.stopped
+    for price in ("1.80", "1.70"):
+        rig.feed.price(price)
+        await rig.moved()
+    assert len(rig.signals()) == 2
+    rig.streamer.stopped = None
+    await rig.tick()
+    assert rig.signals()[-1].book.pull is None
+    assert len(rig.signals()) == 3
+
+
 async def test_odds_nobody_confirmed_are_pulled_by_the_clock(rig: Rig) -> None:
     await rig.tick()
     rig.feed.clock += 5_001

@@ -5,12 +5,9 @@ from decimal import Decimal
 from sqlalchemy import Text, cast, func, literal, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from overround.ledger.heartbeats import DEAD_SECONDS, PARTS
 from overround.ledger.reads.page import Item
 from overround.ledger.tables import bookmaker_accounts, exchange_accounts, heartbeats
-
-PARTS = ("streamers", "trading", "hedging")
-SILENT_SECONDS = Decimal(6)
-"""Each part beats every second; after this long the guard takes it for dead and pulls every quote."""
 
 
 async def health(connection: AsyncConnection, client: str) -> Item:
@@ -25,7 +22,7 @@ async def health(connection: AsyncConnection, client: str) -> Item:
 
 
 def _sign(age: Decimal | None) -> Item:
-    status = "never" if age is None else "live" if age <= SILENT_SECONDS else "silent"
+    status = "never" if age is None else "live" if age <= DEAD_SECONDS else "silent"
     return {"status": status, "ageSeconds": age}
 
 
