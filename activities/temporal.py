@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
 from overround.settings import Settings
+from workflows.payloads import DATA_CONVERTER
 
 
 async def connect_temporal(settings: Settings) -> Client:
@@ -18,7 +18,7 @@ async def connect_temporal(settings: Settings) -> Client:
             return await Client.connect(
                 settings.temporal_address,
                 namespace=settings.temporal_namespace,
-                data_converter=pydantic_data_converter,
+                data_converter=DATA_CONVERTER,
                 runtime=runtime,
             )
         await asyncio.sleep(0.1)

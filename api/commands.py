@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import structlog
 from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
 from api.context import Context
@@ -16,6 +15,7 @@ from overround.ledger.keys import KeyOwner
 from overround.ledger.trail import label_of
 from overround.settings import Settings
 from workflows import starts
+from workflows.payloads import DATA_CONVERTER
 
 ANSWER_SECONDS = 20.0
 """A command without an answer by then is reported as undecided; once accepted it is carried out all the same."""
@@ -28,10 +28,7 @@ async def connect_lazily(settings: Settings) -> Client | None:
     if not settings.temporal_address:
         return None
     return await Client.connect(
-        settings.temporal_address,
-        namespace=settings.temporal_namespace,
-        data_converter=pydantic_data_converter,
-        lazy=True,
+        settings.temporal_address, namespace=settings.temporal_namespace, data_converter=DATA_CONVERTER, lazy=True
     )
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from bench import floor
 from bench.desk import Desk
@@ -26,6 +25,7 @@ from overround.paper.assembly import NAMES
 from overround.paper.servers import Servers
 from workflows.attributes import ATTRIBUTES
 from workflows.names import TASK_TIMEOUT, TRADING
+from workflows.payloads import DATA_CONVERTER
 
 SECRET = "the bench's own throw-away secret"
 SETTINGS: dict[str, Any] = {"outcomes": [111, 112], "odds_max_age_pregame": 3600, "max_fixture_loss": 100_000,
@@ -82,7 +82,7 @@ class Rig:
         self._environment = environment
         self._tasks += await self.servers.start(self.desk.apps())
         self._tasks += [asyncio.create_task(self.desk.world.housekeeping()), asyncio.create_task(self._watch_lag())]
-        self.client = await Client.connect(self.temporal.address, data_converter=pydantic_data_converter)
+        self.client = await Client.connect(self.temporal.address, data_converter=DATA_CONVERTER)
         for name in ENGINE:
             self.start(name)
         for name in ENGINE:

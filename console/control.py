@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import typer
 from temporalio.client import Client, WorkflowUpdateFailedError
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
 from console import config
@@ -18,6 +17,7 @@ from overround.domain.control import ControlRequest, GateResult
 from overround.settings import Settings
 from workflows import starts
 from workflows.names import TRADING
+from workflows.payloads import DATA_CONVERTER
 
 
 class Word(StrEnum):
@@ -50,9 +50,7 @@ async def command_gate(settings: Settings, scope: str, request: ControlRequest) 
     if not address:
         raise StartError(f"nothing runs on {settings.state_dir} (OVERROUND_STATE_DIR), and TEMPORAL_ADDRESS is not set")
     try:
-        client = await Client.connect(
-            address, namespace=settings.temporal_namespace, data_converter=pydantic_data_converter
-        )
+        client = await Client.connect(address, namespace=settings.temporal_namespace, data_converter=DATA_CONVERTER)
         return await _update(client, scope, request)
     except (RPCError, RuntimeError, WorkflowUpdateFailedError) as error:
         raise StartError(f"TEMPORAL_ADDRESS: {address} did not carry out the command: {error}") from None

@@ -77,9 +77,10 @@ def temporal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Tempo
 async def temporal(temporal_server: "TemporalServer") -> "Client":
     """A client of the session's Temporal server, with the search attributes registered."""
     from temporalio.client import Client
-    from temporalio.contrib.pydantic import pydantic_data_converter
 
-    return await Client.connect(temporal_server.address, data_converter=pydantic_data_converter)
+    from workflows.payloads import DATA_CONVERTER
+
+    return await Client.connect(temporal_server.address, data_converter=DATA_CONVERTER)
 
 
 @pytest.fixture(scope="session")
@@ -88,12 +89,13 @@ async def time_skipping() -> AsyncIterator["WorkflowEnvironment"]:
     import sys
     from pathlib import Path
 
-    from temporalio.contrib.pydantic import pydantic_data_converter
     from temporalio.testing import WorkflowEnvironment
+
+    from workflows.payloads import DATA_CONVERTER
 
     binary = Path(sys.executable).parent / "temporal-test-server"
     async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=str(binary), data_converter=pydantic_data_converter
+        test_server_existing_path=str(binary), data_converter=DATA_CONVERTER
     ) as environment:
         yield environment
 

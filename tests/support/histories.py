@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client, WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import (
     Interceptor,
     Replayer,
@@ -27,6 +26,7 @@ from temporalio.workflow import ActivityHandle
 
 from overround.domain.messages import FillSignal, QuoteSignal
 from worker import WORKFLOWS, runner
+from workflows.payloads import DATA_CONVERTER
 
 PRIVATE = ("identity", "stackTrace")
 MACHINE = re.compile(r"^\d+@[\w.-]+")
@@ -87,7 +87,7 @@ async def calls(history: WorkflowHistory) -> list[Call]:
     replayer = Replayer(
         workflows=WORKFLOWS,
         workflow_runner=UnsandboxedWorkflowRunner(),
-        data_converter=pydantic_data_converter,
+        data_converter=DATA_CONVERTER,
         interceptors=[recorder],
     )
     await replayer.replay_workflow(history)
@@ -96,7 +96,7 @@ async def calls(history: WorkflowHistory) -> list[Call]:
 
 async def replay(history: WorkflowHistory) -> None:
     """Run the code of today over the history, as a worker does; raises when it decides differently."""
-    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=runner(), data_converter=pydantic_data_converter)
+    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=runner(), data_converter=DATA_CONVERTER)
     await replayer.replay_workflow(history)
 
 
@@ -106,7 +106,7 @@ async def signals(history: WorkflowHistory, name: str, kind: type[Any]) -> list[
     for event in history.events:
         attributes = event.workflow_execution_signaled_event_attributes
         if attributes.signal_name == name:
-            found += await pydantic_data_converter.decode(list(attributes.input.payloads), [kind])
+            found += await DATA_CONVERTER.decode(list(attributes.input.payloads), [kind])
     return found
 
 

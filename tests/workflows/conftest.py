@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from temporalio.common import RetryPolicy
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from workflows import calls, order
+from workflows.payloads import DATA_CONVERTER
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +32,6 @@ async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
     """A server of the test's own: an activity cut off by the end of one test would hold back the time of the next."""
     binary = Path(sys.executable).parent / "temporal-test-server"
     async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=str(binary), data_converter=pydantic_data_converter
+        test_server_existing_path=str(binary), data_converter=DATA_CONVERTER
     ) as environment:
         yield environment
