@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from overround.feed.clock import Receipt
 from overround.feed.events import BadFrame
 from overround.feed.feed import Changes
+from overround.ledger.heartbeats import beat
 from overround.settings import Settings
 from streamers.odds import Trader
 from tests.domain.desk import KEY
@@ -195,3 +196,17 @@ async def test_a_changed_instrument_is_asked_for_again(streamers: Any) -> None:
     streamers._odds.desk = SimpleNamespace(forget=forget)
     streamers._market_changed("kalshi", "KXNBA")
     assert forgotten == [("kalshi", "KXNBA")]
+
+
+async def test_what_the_guard_finds_stops_the_odds_until_it_is_over(
+    streamers: Any, ledger: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streamers._odds.traders = []
+    monkeypatch.setattr(streamers._guard, "_since", time.monotonic() - 60)
+    await streamers._watch()
+    assert streamers._odds.stopped == "the trading worker has said nothing for 60 s"
+    async with ledger.begin() as connection:
+        for worker in ("trading", "hedging"):
+            await beat(connection, worker, {})
+    await streamers._watch()
+    assert streamers._odds.stopped is None
