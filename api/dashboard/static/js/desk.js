@@ -104,21 +104,28 @@ export class Desk {
   /** Everything anew: at the start, and whenever events may have been missed. Events that come meanwhile are held and
    * applied after the rows: each holds its whole row, so the last of them is the truth. */
   async readAll() {
-    this.held = [];
-    const lists = this.attempt("rows", () => this.readRows());
-    await Promise.all([lists, ...Object.keys(PACE).map((topic) => this.read(topic))]);
-    const held = this.held;
-    this.held = null;
-    held.forEach((message) => this.apply(message));
+    const held = (this.held = []);
+    const latest = () => this.held === held;
+    try {
+      const lists = this.attempt("rows", () => this.readRows(latest), latest);
+      await Promise.all([lists, ...Object.keys(PACE).map((topic) => this.read(topic))]);
+    } finally {
+      // A later reading holds what came since, and reads what came before.
+      if (latest()) {
+        this.held = null;
+        held.forEach((message) => this.apply(message));
+      }
+    }
   }
 
-  async readRows() {
+  async readRows(latest) {
     const [open, recent, bets, fixtures] = await Promise.all([
       this.rest.get("/orders", { status: OPEN_LIST, pageSize: "1000" }),
       this.rest.get("/orders", { pageSize: String(RECENT) }),
       this.rest.get("/bets", { pageSize: "200" }),
       this.rest.get("/fixtures", { pageSize: "200" }),
     ]);
+    if (!latest()) return;
     this.store.forgetRows();
     this.store.putFixtures(fixtures.items);
     this.store.putBets(bets.items.reverse());
