@@ -199,7 +199,7 @@ def _dated() -> Iterator[Filters]:
 async def test_no_writer_waits_for_another_nor_for_the_fold(empty: AsyncEngine) -> None:
     async with empty.connect() as first, empty.connect() as second, empty.connect() as third:
         for connection in (first, second, third):
-            await connection.execute(text("SET lock_timeout = '500ms'"))
+            await connection.execute(text("SET LOCAL lock_timeout = '500ms'"))
         await rows.order(first, "demo")
         await rows.order(second, "demo")
         assert await rollups.fold(third)
