@@ -118,9 +118,7 @@ def test_no_file_is_past_five_hundred_lines() -> None:
     assert [name for name in sources() if len((ROOT / name).read_text().splitlines()) > 500] == []
 
 
-LEDGER_FLOATS = {
-    "overround/ledger/lookups.py": "seconds of age are time, not money",
-}
+LEDGER_FLOATS = {"overround/ledger/lookups.py": "seconds of age are time, not money"}
 
 
 def floats(name: str) -> list[str]:
