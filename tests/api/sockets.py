@@ -44,7 +44,7 @@ class Socket:
     async def closed(self) -> tuple[int, str]:
         """Code and reason, once the server closes."""
         with pytest.raises(ConnectionClosed) as ended:
-            await asyncio.wait_for(self.wire.recv(), 5)
+            await asyncio.wait_for(self.wire.recv(), 15)
         assert ended.value.rcvd is not None
         return ended.value.rcvd.code, ended.value.rcvd.reason
 

@@ -92,7 +92,7 @@ async def test_a_quiet_client_resumes_from_its_last_heartbeat(api: Api, database
     async with running(database_url, timing=Timing(heartbeat=0.05)) as process, opened(process) as socket:
         ack = await socket.subscribe(api.keys["demo"], ["bets"])
         await committed(api.engine, 1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while (beat := await socket.hear(heartbeats=True))["seq"] == ack["seq"]:
                 assert beat["type"] == "heartbeat"
         assert set(beat) == {"type", "seq"}
@@ -310,9 +310,9 @@ async def test_who_stalls_while_catching_up_is_cut_with_a_reason_and_delays_nobo
         await quick.subscribe(api.keys["demo"])
         await slow.subscribe(api.keys["demo"], resume=before)
         slow.wire.transport.pause_reading()
-        await asyncio.wait_for(noticed.wait(), 5)
+        await asyncio.wait_for(noticed.wait(), 15)
         await committed(api.engine, 5001)
-        assert await asyncio.wait_for(quick.numbers(1), 1) == [5001]
+        assert await asyncio.wait_for(quick.numbers(1), 10) == [5001]
         slow.wire.transport.resume_reading()
         last = before
         while (message := await slow.hear())["type"] == "broadcast":

@@ -89,7 +89,7 @@ async def test_numbers_in_broadcasts_keep_every_digit(api: Api) -> None:
         await socket.subscribe(api.keys["demo"])
         async with api.writing() as connection:
             await emit(connection, "orders", "INSERT", "demo", order_payload(row))
-        heard = str(await asyncio.wait_for(socket.wire.recv(), 5))
+        heard = str(await asyncio.wait_for(socket.wire.recv(), 15))
     assert '"orderStake": 123456789012345678901234567890.123456789' in heard
 
 

@@ -28,7 +28,7 @@ async def reader(api: Api) -> AsyncIterator[AsyncConnection]:
 async def read(tail: Tail, connection: AsyncConnection, count: int) -> list[int]:
     """The ``n`` of the next ``count`` events, as a hub would take them."""
     found: list[int] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         while len(found) < count:
             for event in await tail.next(connection):
                 found.append(json.loads(event.payload)["n"])

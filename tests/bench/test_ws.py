@@ -55,7 +55,7 @@ async def test_numbers_are_read_later_with_the_time_their_bytes_came() -> None:
 
     async with speaking(script) as port, joined(port, ["a key"], resume=5) as (subscriber,):
         assert subscriber.position == 5
-        ended = await asyncio.wait_for(subscriber.resumed, 5)
+        ended = await asyncio.wait_for(subscriber.resumed, 15)
         await asyncio.sleep(0.05)
         found = await _all_heard(subscriber, 2)
     assert [seq for seq, _ in found] == [6, 7]

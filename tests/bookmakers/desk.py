@@ -109,7 +109,7 @@ async def desk(
     world.store.close()
 
 
-async def until(ask: Callable[[], Awaitable[T]], good: Callable[[T], bool], seconds: float = 3.0) -> T:
+async def until(ask: Callable[[], Awaitable[T]], good: Callable[[T], bool], seconds: float = 15.0) -> T:
     """Ask again until the answer is good."""
     async with asyncio.timeout(seconds):
         answer = await ask()

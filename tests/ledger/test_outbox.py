@@ -106,7 +106,7 @@ async def test_one_process_prunes_at_a_time(engine: AsyncEngine) -> None:
 
 async def test_writers_and_pruning_do_not_wait_for_each_other(engine: AsyncEngine) -> None:
     await add(engine, 5, hours=2)
-    async with engine.connect() as hot, engine.connect() as pruning, asyncio.timeout(5):
+    async with engine.connect() as hot, engine.connect() as pruning, asyncio.timeout(15):
         await emit(hot, "orders", "INSERT", "a", {"n": 1})
         await pruning.execute(outbox.DELETE, {"age": HOUR, "most": 10})
         await emit(hot, "orders", "INSERT", "a", {"n": 2})

@@ -16,8 +16,8 @@ from tests.domain.vectors import D
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what happens in the background, three seconds at most."""
-    async with asyncio.timeout(3):
+    """Wait for what happens in the background, fifteen seconds at most."""
+    async with asyncio.timeout(15):
         while not condition():  # noqa: ASYNC110 - what is waited for sets no event
             await asyncio.sleep(0.001)
 

@@ -111,7 +111,7 @@ async def test_what_the_feed_says_of_fixtures_is_written_though_the_first_try_fa
     with monkeypatch.context() as quick:
         quick.setattr(module.asyncio, "sleep", shortly)
         feed.tell(Changes(fixtures={KEY.fixture_id}))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(15):
             while not await rows(ledger, "SELECT 1 FROM fixtures"):
                 await sleep(0.01)
     await ends(task)

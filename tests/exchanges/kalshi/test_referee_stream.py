@@ -32,7 +32,7 @@ async def session(bench: Bench) -> AsyncIterator[Any]:
 
 
 async def _next(stream: Any, times: int = 1) -> Any:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(15):
         for _ in range(times - 1):
             await anext(stream)
         return (await anext(stream)).msg
@@ -57,7 +57,7 @@ async def test_order_book_follows_every_delta(bench: Bench, session: Any) -> Non
     ticker = native(bench.hoops).outcomes[111]
     bench.counterparty("yes", "0.41", "5", rest=True)
     books = await session.orderbook(ticker)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(15):
         first = await anext(books)
         assert [(level.price, level.quantity) for level in first.yes] == [(D("0.41"), D(5))]
         ref = await bench.placed("0.40", "10")
@@ -88,6 +88,6 @@ async def test_order_group_messages_are_numbered(bench: Bench, session: Any) -> 
     groups = await session.subscribe_order_group()
     made = await bench.kalshi.rest.create_group({"contracts_limit": 5})
     await bench.kalshi.rest.trigger_group(made["order_group_id"])
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(15):
         first, second = await anext(groups), await anext(groups)
     assert [(m.seq, m.msg.event_type) for m in (first, second)] == [(1, "created"), (2, "triggered")]

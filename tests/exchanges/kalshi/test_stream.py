@@ -25,7 +25,7 @@ class Ear:
             self.heard.append(event)
             self._news.set()
 
-    async def until(self, done: Callable[[list[StreamEvent]], bool], seconds: float = 4.0) -> list[StreamEvent]:
+    async def until(self, done: Callable[[list[StreamEvent]], bool], seconds: float = 15.0) -> list[StreamEvent]:
         async with asyncio.timeout(seconds):
             while not done(self.heard):
                 self._news.clear()
@@ -149,6 +149,7 @@ async def test_stream_outlives_a_maintenance_window(bench: Bench) -> None:
     async with listening(bench.kalshi) as ear:
         bench.venue.close_exchange(60)
         bench.venue.broadcast.cut()
+        await ear.until(lambda heard: len(gaps(heard)) == 1)
         await asyncio.sleep(0.5)
         assert len(gaps(ear.heard)) == 1
         bench.venue.closed_until = 0.0

@@ -117,7 +117,7 @@ async def public(bench: Bench) -> AsyncIterator[ClientConnection]:
 
 async def frame(socket: ClientConnection, kind: str) -> dict[str, Any]:
     while True:
-        text = await asyncio.wait_for(socket.recv(), 3)
+        text = await asyncio.wait_for(socket.recv(), 15)
         if text == "PONG":
             continue
         event: dict[str, Any] = json.loads(text)
@@ -177,7 +177,7 @@ async def test_user_channel_closes_on_bad_credentials_without_a_word(bench: Benc
     async with connect(bench.endpoints["user_ws"], proxy=None) as socket:
         await socket.send(hello)
         with pytest.raises(ConnectionClosed):
-            await asyncio.wait_for(socket.recv(), 3)
+            await asyncio.wait_for(socket.recv(), 15)
 
 
 # -- discovery and positions -------------------------------------------------------------------------------------------

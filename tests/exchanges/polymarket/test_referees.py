@@ -91,7 +91,7 @@ async def test_official_client_hears_the_user_stream(bench: Bench, official: Any
                 if event.type == "trade" and event.payload.status == "CONFIRMED":
                     return
 
-        await asyncio.wait_for(listen(), 5)
+        await asyncio.wait_for(listen(), 15)
     trades = [event.payload.status for event in heard if event.type == "trade"]
     orders = [event.payload.order_event_type for event in heard if event.type == "order"]
     assert trades == ["MATCHED", "MINED", "CONFIRMED"]

@@ -27,7 +27,7 @@ class Ear:
             self.heard.append(event)
             self._fresh.put_nowait(event)
 
-    async def next(self, kind: type, seconds: float = 3.0) -> StreamEvent:
+    async def next(self, kind: type, seconds: float = 15.0) -> StreamEvent:
         async def found() -> StreamEvent:
             while not isinstance(event := await self._fresh.get(), kind):
                 continue
