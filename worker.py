@@ -134,7 +134,8 @@ async def _serve(client: Client, database: AsyncEngine, roles: Sequence[str], st
                 for role in roles:
                     await beat(connection, role, {"pid": os.getpid()})
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 1.0)
+            async with asyncio.timeout(1.0):
+                await stop.wait()
 
 
 def roles_of(arguments: Sequence[str]) -> tuple[str, ...]:

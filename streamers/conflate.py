@@ -69,7 +69,8 @@ class Conflator(Generic[K, V]):
             event = self._woken[key]
             event.clear()
             try:
-                await asyncio.wait_for(event.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await event.wait()
             except TimeoutError:
                 return
 

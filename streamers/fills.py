@@ -114,7 +114,8 @@ class FillStreamer:
             except Exception as error:
                 log.warning("sweep failed", account=self.trader.account_id, error=str(error))
             try:
-                await asyncio.wait_for(self._sweep_now.wait(), SWEEP_SECONDS)
+                async with asyncio.timeout(SWEEP_SECONDS):
+                    await self._sweep_now.wait()
             except TimeoutError:
                 continue
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +42,8 @@ async def _frames(socket: ClientConnection, silence: float) -> AsyncIterator[lis
     """Events of each frame; an empty list for a PONG."""
     while True:
         try:
-            frame = await asyncio.wait_for(socket.recv(), silence)
+            async with asyncio.timeout(silence):
+                frame = await socket.recv()
         except TimeoutError as error:
             raise Silent(f"no frame for {silence:g} s") from error
         if frame == "PONG":
@@ -134,8 +134,7 @@ class Streams:
             finally:
                 for task in tasks:
                     task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await asyncio.gather(*tasks, return_exceptions=True)
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _user(self, reason: str, alive: Callable[[], None]) -> None:
         keys = self._credentials()

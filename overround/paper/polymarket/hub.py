@@ -97,7 +97,8 @@ class Hub:
 
     async def _hello(self, socket: WebSocket) -> dict[str, Any]:
         try:
-            body = json.loads(await asyncio.wait_for(socket.receive_text(), 10))
+            async with asyncio.timeout(10):
+                body = json.loads(await socket.receive_text())
         except (ValueError, RecursionError, TimeoutError, WebSocketDisconnect, KeyError):
             return {}
         return body if isinstance(body, dict) else {}

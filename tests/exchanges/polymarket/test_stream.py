@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
@@ -11,6 +12,7 @@ from overround.domain.markets import Instrument
 from overround.domain.orders import Matched, Order, OrderSpec, OrderStatus, Unmatched, apply
 from overround.exchanges.base import MarketChanged, OrderUpdate, StreamEvent, StreamGap, VenueFill
 from overround.exchanges.polymarket.adapter import Polymarket
+from overround.exchanges.polymarket.stream import _frames
 from tests.exchanges.polymarket.conftest import Bench, request_for
 
 
@@ -234,3 +236,24 @@ async def test_bad_credentials_never_look_like_a_connection(bench: Bench, exchan
         with pytest.raises(TimeoutError):
             await listening.next(StreamGap, 0.6)
         await listening.close()
+
+
+async def test_a_stream_that_is_stopped_as_a_frame_comes_stops() -> None:
+    """``asyncio.wait_for`` of Python 3.11 forgets a cancellation that comes together with what it waits for."""
+    frame = asyncio.get_running_loop().create_future()
+
+    async def recv() -> object:
+        return await frame if not frame.done() else await asyncio.Event().wait()
+
+    async def listen() -> None:
+        async for _ in _frames(SimpleNamespace(recv=recv), 60):  # type: ignore[arg-type]
+            continue
+
+    task = asyncio.create_task(listen())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    frame.set_result("PONG")
+    await asyncio.sleep(0)
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=5)
+    assert done == {task}
