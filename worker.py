@@ -101,7 +101,7 @@ async def run(settings: Settings, roles: Sequence[str] = tuple(ROLES)) -> None:
             worker = build(client, ROLES[role], parts, sandbox=settings.workflow_sandbox)
             await working.enter_async_context(worker)
         announce()
-        await _serve(client, database, roles, stop)
+        await report(client, database, roles, stop)
     await sessions.close()
     await database.dispose()
 
@@ -125,7 +125,7 @@ def build(client: Client, role: Role, parts: Sequence[object], queue: str = TRAD
     )
 
 
-async def _serve(client: Client, database: AsyncEngine, roles: Sequence[str], stop: asyncio.Event) -> None:
+async def report(client: Client, database: AsyncEngine, roles: Sequence[str], stop: asyncio.Event) -> None:
     """Say every second that these roles are alive and reach Temporal; the guard pulls quotes when one is not."""
     while not stop.is_set():
         with contextlib.suppress(SQLAlchemyError, RPCError):

@@ -48,7 +48,7 @@ from overround.settings import Settings
 from overround.venues import Account
 from streamers.__main__ import Streamers
 from tests.support.serve import serve
-from worker import ROLES, build
+from worker import ROLES, build, report
 
 sys.setrecursionlimit(1000)  # eth_account raises it a hundredfold: deeply nested JSON would end the process
 
@@ -328,10 +328,11 @@ async def running_stack(
         )
         await _seed(stack, accounts, bookmaker, config or {})
         housekeeping = asyncio.create_task(world.housekeeping())
+        reporting = asyncio.create_task(report(client, database, tuple(ROLES), asyncio.Event()))
         if worker:
             await stack.start_worker()
         feed = Feed(SecretStr(FEED_KEY), f"{urls['feed']}/en", _ws(urls["feed"], "/ws"), per_minute=6000)
-        tasks = [housekeeping]
+        tasks = [housekeeping, reporting]
         if streamers:
             await up.enter_async_context(feed)
             settings = Settings(secret_key=SecretStr(SECRET), database_url=database_url)
