@@ -84,29 +84,31 @@ class OrderActivities:
 
     @activity.defn(name="probe_orders")
     async def probe_orders(self, request: TouchOrders) -> list[OrderEvidence]:
-        """Ask about orders until the venue's answer is conclusive for each; retried by Temporal meanwhile."""
+        """Ask about orders and tell every conclusive answer; while there is none, Temporal asks again."""
         exchange = await self._sessions.exchange(request.owner.account_id)
         found: list[OrderEvidence] = []
         for ref in await self._refs(request):
             activity.heartbeat(ref.client_order_id)
             found.append(OrderEvidence(ref.client_order_id, await _find(exchange, ref)))
-        open_questions = [item for item in found if isinstance(item.evidence, Lost)]
-        if open_questions:
+        answers = [item for item in found if not isinstance(item.evidence, Lost)]
+        if not answers:
+            names = ", ".join(item.client_order_id for item in found)
             raise ApplicationError(
-                f"{request.owner.exchange} has no conclusive answer yet about "
-                f"{', '.join(item.client_order_id for item in open_questions)}: {open_questions[0].evidence}"
+                f"{request.owner.exchange} has no conclusive answer yet about {names}: {found[0].evidence}"
             )
-        return found
+        return answers
 
     async def _refs(self, request: TouchOrders) -> list[OrderRef]:
-        """Names of the orders; an owner that was started only for late evidence does not hold their instruments."""
-        owner = request.owner
-        known = list(request.instruments)
-        missing = {order.spec.outcome_id for order in request.orders} - {item.outcome_id for item in known}
-        if missing:
+        """Names of the orders. The ledger is asked for what their owner does not hold: the venue's id where no answer
+        named it, instruments where it was started only for late evidence."""
+        owner, orders, known = request.owner, request.orders, list(request.instruments)
+        missing = {order.spec.outcome_id for order in orders} - {item.outcome_id for item in known}
+        if missing or any(order.venue_order_id is None for order in orders):
             async with self._database.connect() as connection:
-                known += await instruments_of(connection, owner.exchange, owner.fixture_id, owner.market_id)
-        return [_ref(order, known) for order in request.orders]
+                if missing:
+                    known += await instruments_of(connection, owner.exchange, owner.fixture_id, owner.market_id)
+                orders = await ledger.named(connection, orders)
+        return [_ref(order, known) for order in orders]
 
     @activity.defn(name="load_orders")
     async def load_orders(self, client_order_ids: list[str]) -> list[RecordedOrder]:

@@ -225,6 +225,18 @@ async def load(connection: AsyncConnection, client_order_ids: Sequence[str]) -> 
     return [restore(row, fills.get(row.client_order_id, {}), failed.get(row.client_order_id, [])) for row in rows]
 
 
+async def named(connection: AsyncConnection, orders: Sequence[Order]) -> tuple[Order, ...]:
+    """The orders, each with the venue's id it was claimed under where the venue has not named it yet."""
+    nameless = [order.spec.client_order_id for order in orders if order.venue_order_id is None]
+    query = select(t.orders.c.client_order_id, t.orders.c.venue_order_id)
+    rows = await connection.execute(query.where(t.orders.c.client_order_id.in_(nameless)))
+    claimed = {row.client_order_id: row.venue_order_id for row in rows}
+    return tuple(
+        replace(order, venue_order_id=order.venue_order_id or claimed.get(order.spec.client_order_id))
+        for order in orders
+    )
+
+
 def restore(row: Row[tuple[object, ...]], fills: dict[str, Fill], failed: Sequence[str]) -> Order:
     """An ``Order`` from its row and fills."""
     spec = OrderSpec(

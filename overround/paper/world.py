@@ -121,11 +121,12 @@ class PaperExchange(Protocol):
 class Faults:
     """Misbehaviour on request: ``arm`` a fault of a venue a number of times, the venue asks ``fires`` at the moment.
 
-    Known names: ``answer_lost`` (accepted, connection closed without an answer), ``answer_late`` (``seconds``),
-    ``error_accepted`` (5xx although accepted), ``fill_first`` (fills reach the stream before the placement's answer),
-    ``fill_twice``, ``fill_late`` (``seconds``), ``trade_fails``, ``stream_frozen`` (``seconds`` without frames),
-    ``stream_cut`` (socket closed), ``page_short`` (an incomplete page followed by an error), ``rate_limited``,
-    ``maintenance`` (``seconds``), ``refuse`` (``code``), ``bad_frame`` (an unreadable stream frame).
+    Known names: ``request_lost`` (connection closed, nothing done), ``answer_lost`` (accepted, connection closed
+    without an answer), ``answer_late`` (``seconds``), ``error_accepted`` (5xx although accepted), ``fill_first``
+    (fills reach the stream before the placement's answer), ``fill_twice``, ``fill_late`` (``seconds``),
+    ``trade_fails``, ``stream_frozen`` (``seconds`` without frames), ``stream_cut`` (socket closed), ``page_short``
+    (an incomplete page followed by an error), ``rate_limited``, ``maintenance`` (``seconds``), ``refuse``
+    (``code``), ``bad_frame`` (an unreadable stream frame).
     """
 
     def __init__(self) -> None:

@@ -33,6 +33,8 @@ class Venue:
     place_says: Callable[[Prepared], Answer] = lambda order: Accepted(f"v-{order.request.client_order_id}")
     find_says: Callable[[OrderRef], Answer] = lambda order: Seen(f"v-{order.client_order_id}", D(0), None)
     cancel_says: Callable[[OrderRef], Answer] = lambda order: Seen(f"v-{order.client_order_id}", D(0), "CANCELLED")
+    name_says: Callable[[str], str | None] = lambda client_order_id: None
+    """The venue's id of an order, where it is known before the order is sent."""
     refuses: set[str] = field(default_factory=set)
     sent: list[list[str]] = field(default_factory=list)
     found: list[str] = field(default_factory=list)
@@ -41,7 +43,8 @@ class Venue:
     def prepare(self, request: PlaceRequest) -> Prepared:
         if request.client_order_id in self.refuses:
             raise Rejected("kalshi", "the price is off the grid")
-        return Prepared(request, f'{{"id": "{request.client_order_id}"}}', None)
+        name = self.name_says(request.client_order_id)
+        return Prepared(request, f'{{"id": "{request.client_order_id}"}}', name)
 
     async def place(self, orders: Sequence[Prepared]) -> list[Accepted | Refused | Lost]:
         self.sent.append([order.request.client_order_id for order in orders])

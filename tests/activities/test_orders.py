@@ -1,5 +1,6 @@
 """Order activities: claimed before sent, sent once, and what is unknown is never called failed."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.orders import OrderActivities
 from overround.domain.messages import OrderEvidence, PlacedItem, ProjectOrders, TouchOrders
 from overround.domain.orders import Absent, Accepted, Lost, Order, OrderStatus, Refused, Seen
+from overround.exchanges.base import OrderRef
 from overround.ledger import fixtures
 from overround.venues import NotSent, RateLimited, TimedOut, Unauthorised, Unreadable
 from tests.activities.desk import Sessions
@@ -113,8 +115,13 @@ async def test_a_closed_gate_or_a_full_limit_sends_nothing(
     assert venues.venue.sent == []
 
 
-def touch(*names: str, instruments: bool = True, expires_at: int | None = None) -> TouchOrders:
-    orders = tuple(Order(spec(name), OrderStatus.PLACED, f"v-{name}") for name in names)
+def touch(*names: str, instruments: bool = True, expires_at: int | None = None, answered: bool = True) -> TouchOrders:
+    orders = tuple(Order(spec(name)) for name in names)
+    if answered:
+        orders = tuple(
+            replace(order, status=OrderStatus.PLACED, venue_order_id=f"v-{order.spec.client_order_id}")
+            for order in orders
+        )
     return TouchOrders(owner(), orders, (instrument(111),) if instruments else (), expires_at)
 
 
@@ -137,13 +144,33 @@ async def probe(does: OrderActivities, asked: TouchOrders) -> list[OrderEvidence
     return found
 
 
-async def test_a_probe_ends_only_with_an_answer_for_each(does: OrderActivities, venues: Sessions) -> None:
+async def test_a_probe_tells_what_it_learnt_and_is_repeated_while_it_learns_nothing(
+    does: OrderActivities, venues: Sessions
+) -> None:
     answers: dict[str, Any] = {"c1": Absent(), "c2": Lost("still quiet")}
     venues.venue.find_says = lambda order: answers[order.client_order_id]
+    assert await probe(does, touch("c1", "c2")) == [OrderEvidence("c1", Absent())]
     with pytest.raises(ApplicationError, match="no conclusive answer yet about c2"):
-        await probe(does, touch("c1", "c2"))
+        await probe(does, touch("c2"))
     answers["c2"] = Seen("v-c2", D(3), "CANCELLED")
     assert [item.evidence for item in await probe(does, touch("c1", "c2"))] == [Absent(), answers["c2"]]
+
+
+async def test_an_order_whose_answer_was_lost_is_asked_for_by_the_name_it_was_claimed_with(
+    does: OrderActivities, venues: Sessions
+) -> None:
+    asked: list[str | None] = []
+
+    def find(order: OrderRef) -> Absent:
+        asked.append(order.venue_order_id)
+        return Absent()
+
+    venues.venue.name_says = lambda client_order_id: f"digest-{client_order_id}"
+    venues.venue.place_says = lambda order: Lost("silent")
+    venues.venue.find_says = find
+    await does.place_orders(request(owner(), spec("c1"), spec("c2")))
+    await probe(does, touch("c1", "c2", answered=False))
+    assert asked == ["digest-c1", "digest-c2"]
 
 
 async def test_an_owner_without_instruments_finds_them_in_the_ledger(

@@ -1,12 +1,15 @@
 """The races that cost money: each ends with one order, one bet, nothing forgotten."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from temporalio.client import Client
 
+from overround.exchanges.kalshi import adapter as kalshi
+from overround.exchanges.polymarket import adapter as polymarket
 from overround.paper.world import PaperFixture
 from tests.support.stack import Stack, running_stack
 
@@ -109,6 +112,25 @@ async def test_a_placement_answer_lost_after_acceptance_is_one_order(
         await stack.quoted(fixture, 1)
         assert (venue, "answer_lost") in stack.world.faults.fired
         assert len(stack.ours(venue)) == 2
+        assert stack.take(venue, fixture, 111, "25") == Decimal(25)
+        await stack.hedged(1)
+        await settled_clean(stack, fixture)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+async def test_a_placement_that_never_arrived_is_given_up_and_quoted_anew(
+    venue: str, database_url: str, temporal: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kalshi, "QUIET_SECONDS", 1.0)
+    monkeypatch.setattr(polymarket, "CAPABILITIES", replace(polymarket.CAPABILITIES, quiet_seconds=1.0))
+    async with running_stack(database_url, temporal, task_queue, venues=(venue,)) as stack:
+        stack.world.faults.arm(venue, "request_lost", 1)
+        fixture = stack.fixture()
+        await stack.quoted(fixture, 1)
+        assert (venue, "request_lost") in stack.world.faults.fired
+        assert len(stack.ours(venue)) == 2
+        reasons = await stack.rows("SELECT reason FROM orders WHERE status = 'FAILED'")
+        assert {row.reason for row in reasons} == {"never reached the venue"}
         assert stack.take(venue, fixture, 111, "25") == Decimal(25)
         await stack.hedged(1)
         await settled_clean(stack, fixture)

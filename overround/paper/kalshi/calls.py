@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from overround.paper.half_answer import HalfAnswer
 from overround.paper.kalshi import faults
 from overround.paper.kalshi.auth import Caller
 from overround.paper.kalshi.buckets import DEFAULT_COST
@@ -129,6 +130,8 @@ def write(
             caller = venue.keyring.caller(request.headers, request.method, request.url.path)
             body = await _json(request)
             caller.require("write")
+            if faults.request_lost(venue):
+                return HalfAnswer()
             faults.before(venue)
             venue.meter(caller).write.take(cost(body))
             return await faults.after(venue, await serve(Call(venue, request, caller, body)))

@@ -58,6 +58,11 @@ async def fill_first(venue: "PaperKalshi", orders: list[PaperOrder]) -> None:
     await asyncio.sleep(float(details.get("seconds", 0.05)))
 
 
+def request_lost(venue: "PaperKalshi") -> bool:
+    """Does the connection end before the venue has read the write?"""
+    return venue.world.faults.fires(NAME, "request_lost") is not None
+
+
 async def after(venue: "PaperKalshi", answer: Response) -> Response:
     """The answer to a write that was carried out, or what is left of it."""
     faults = venue.world.faults

@@ -198,6 +198,8 @@ class _Private:
 
     def _stopped(self, cancelling: bool) -> Response | None:
         faults = self._venue.world.faults
+        if faults.fires(VENUE, "request_lost") is not None:
+            return HalfAnswer()
         if faults.fires(VENUE, "rate_limited") is not None:
             return JSONResponse({"error": "Too Many Requests"}, 429, {"Retry-After": "1"})
         if (asked := faults.fires(VENUE, "maintenance")) is not None:
