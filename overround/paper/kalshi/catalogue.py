@@ -93,7 +93,7 @@ def label_of(fixture: PaperFixture, outcome: PaperOutcome) -> str:
 def code_of(label: str) -> str:
     """The tail a label gives a ticker: three letters of its last word."""
     words = ["".join(c for c in word if c.isascii() and c.isalnum()) for word in label.upper().split()]
-    return (next((word for word in reversed(words) if word), "") + "XXX")[:3]
+    return next((word for word in reversed(words) if word), "")[:3].ljust(3, "X")
 
 
 class Catalogue:
