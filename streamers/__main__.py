@@ -24,6 +24,7 @@ from streamers.bookmakers import BookmakerWatch
 from streamers.fills import FillStreamer
 from streamers.guard import Guard
 from streamers.odds import OddsStreamer, Trader
+from streamers.reminders import Reminders
 from streamers.schedules import ensure_schedules
 from streamers.scores import ScoreStreamer
 from workflows.names import TRADING
@@ -48,7 +49,8 @@ class Streamers:
         self._odds = OddsStreamer(feed, client, database, self._sessions, queue)
         self._scores = ScoreStreamer(feed, client, database, queue=queue)
         self._bookmakers = BookmakerWatch(database, self._sessions)
-        self._guard = Guard(client, database, self._sessions, self._stop_quoting, queue=queue)
+        self._guard = Guard(database, self._sessions, self._stop_quoting)
+        self._reminders = Reminders(client, database, queue=queue)
         self._following: dict[str, asyncio.Task[None]] = {}
         self._heard_at = 0.0
 
@@ -61,6 +63,7 @@ class Streamers:
             tasks.create_task(self._follow_scores())
             tasks.create_task(self._every(TICK, self._odds.tick))
             tasks.create_task(self._every(WATCH, self._watch))
+            tasks.create_task(self._every(WATCH, self._reminders.look))
             tasks.create_task(self._every(WATCH, self._follow_accounts))
             tasks.create_task(self._every(BALANCES, self._bookmakers.look))
             ready.set()

@@ -118,9 +118,6 @@ def test_no_file_is_past_five_hundred_lines() -> None:
     assert [name for name in sources() if len((ROOT / name).read_text().splitlines()) > 500] == []
 
 
-LEDGER_FLOATS = {"overround/ledger/lookups.py": "seconds of age are time, not money"}
-
-
 def floats(name: str) -> list[str]:
     """Calls of ``float`` and annotations with it."""
     tree = ast.parse((ROOT / name).read_text())
@@ -136,8 +133,7 @@ def floats(name: str) -> list[str]:
 
 @pytest.mark.parametrize("package", ["overround.domain", "overround.ledger"])
 def test_money_is_never_a_float(package: str) -> None:
-    assert [found for name in of(package) if name not in LEDGER_FLOATS for found in floats(name)] == []
-    assert all(floats(name) for name in LEDGER_FLOATS), "an exemption nobody needs"
+    assert [found for name in of(package) for found in floats(name)] == []
 
 
 TEXT = (

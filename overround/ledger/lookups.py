@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -144,28 +144,24 @@ async def instruments_of(
     return [INSTRUMENT.validate_json(json.dumps(row.body)) for row in await connection.execute(query)]
 
 
-async def forgotten(connection: AsyncConnection, older_than_seconds: float) -> list[tuple[str, str]]:
-    """``(workflow_id, client_order_id)`` of orders claimed a while ago and never projected: their owner may have lost
-    them in a crash between the claim and the end of its workflow task."""
-    rows = await connection.execute(
-        select(t.orders.c.workflow_id, t.orders.c.client_order_id).where(
-            t.orders.c.status == "PENDING_PLACEMENT",
-            t.orders.c.action == "buy",
-            ~t.orders.c.unknown,
-            t.orders.c.created_at < _seconds_ago(older_than_seconds),
-        )
-    )
-    return [(row.workflow_id, row.client_order_id) for row in rows]
+async def unchanged(
+    connection: AsyncConnection, quiet: timedelta, window: timedelta | None = None
+) -> list[tuple[str, int, str]]:
+    """``(client_order_id, version, workflow_id)`` of open orders last written at least ``quiet`` ago, and no more than
+    ``window`` before that where one is given."""
+    changed, limit = t.orders.c.updated_at, func.now() - quiet
+    query = select(t.orders.c.client_order_id, t.orders.c.version, t.orders.c.workflow_id)
+    query = query.where(ORDER_OPEN, t.orders.c.action == "buy", changed <= limit)
+    if window is not None:
+        query = query.where(changed > limit - window)
+    rows = await connection.execute(query)
+    return [(row.client_order_id, row.version, row.workflow_id) for row in rows]
 
 
 async def account_of(connection: AsyncConnection, client_order_id: str) -> str:
     """The exchange account an order is placed with."""
     query = select(t.orders.c.account_id).where(t.orders.c.client_order_id == client_order_id)
     return str((await connection.execute(query)).scalar_one())
-
-
-def _seconds_ago(seconds: float) -> datetime:
-    return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
 async def open_owners(connection: AsyncConnection, client: str | None) -> list[str]:

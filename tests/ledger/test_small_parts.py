@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -125,13 +126,16 @@ async def test_many_orders_are_looked_up_at_once_each_with_its_own_market(ledger
     assert by_id["c1"].hedged.instrument == instrument(111)
 
 
-async def test_a_claim_nobody_followed_up_is_remembered(ledger: AsyncEngine) -> None:
-    await claim(ledger, spec("old"), spec("asked"), spec("sold", action="sell"))
-    await write(ledger, "UPDATE orders SET created_at = now() - interval '10 seconds'")
-    await write(ledger, "UPDATE orders SET unknown = true WHERE client_order_id = 'asked'")
+async def test_open_orders_that_rest_are_found_with_their_owner(ledger: AsyncEngine) -> None:
+    await claim(ledger, spec("old"), spec("over"), spec("sold", action="sell"))
+    await write(ledger, "UPDATE orders SET updated_at = now() - interval '10 seconds', version = 7")
+    await write(ledger, "UPDATE orders SET status = 'EXPIRED' WHERE client_order_id = 'over'")
     await claim(ledger, spec("new"))
+    old, quiet = ("old", 7, "orders:kalshi-demo:id1100013200000001:111"), timedelta(seconds=3)
     async with ledger.connect() as connection:
-        assert await lookups.forgotten(connection, 3) == [("orders:kalshi-demo:id1100013200000001:111", "old")]
+        assert await lookups.unchanged(connection, quiet) == [old]
+        assert await lookups.unchanged(connection, quiet, timedelta(seconds=8)) == [old]
+        assert await lookups.unchanged(connection, quiet, timedelta(seconds=6)) == []
 
 
 async def test_owners_of_open_orders_are_found_by_client(ledger: AsyncEngine) -> None:

@@ -1,26 +1,17 @@
-"""The guard: owners hear of orders they lost, and nothing rests where nobody is left to own it."""
+"""The guard: nothing rests where nobody is left to own or to hedge it."""
 
 import time
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.service import RPCError, RPCStatusCode
 
-from overround.domain.messages import RecordedOrder
-from overround.domain.orders import Lost
 from overround.venues import TimedOut
 from streamers.guard import Guard
 from streamers.odds import Trader
-from tests.ledger.desk import CLIENT, claim, rows, spec, write
-from tests.streamers.desk import FakeExchange, FakeSessions, FakeTemporal
+from tests.ledger.desk import CLIENT, rows, write
+from tests.streamers.desk import FakeExchange, FakeSessions
 
-OWNER = "orders:kalshi-demo:id1100013200000001:111"
 TRADERS = [Trader(f"{venue}-demo", CLIENT, venue, "vertex") for venue in ("kalshi", "polymarket")]
-
-
-@pytest.fixture
-def temporal() -> FakeTemporal:
-    return FakeTemporal(alive={OWNER})
 
 
 @pytest.fixture
@@ -35,11 +26,9 @@ def said() -> list[str | None]:
 
 
 @pytest.fixture
-def young(
-    ledger: AsyncEngine, temporal: FakeTemporal, venues: dict[str, FakeExchange], said: list[str | None]
-) -> Guard:
+def young(ledger: AsyncEngine, venues: dict[str, FakeExchange], said: list[str | None]) -> Guard:
     """A guard that has just begun."""
-    return Guard(temporal, ledger, FakeSessions(**venues), said.append)  # type: ignore[arg-type]
+    return Guard(ledger, FakeSessions(**venues), said.append)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -142,42 +131,6 @@ async def test_a_guard_that_just_began_waits_before_it_judges(
     assert not any(said)
 
 
-async def forgotten(ledger: AsyncEngine) -> None:
-    await claim(ledger, spec("lost"))
-    await write(ledger, "UPDATE orders SET created_at = now() - interval '10 seconds'")
-
-
-async def test_an_owner_is_told_of_an_order_it_lost(guard: Guard, ledger: AsyncEngine, temporal: FakeTemporal) -> None:
-    await forgotten(ledger)
-    await guard.watch(TRADERS)
-    ((workflow, name, items),) = temporal.told
-    assert (workflow, name) == (OWNER, "recorded")
-    assert [type(item) for item in items] == [RecordedOrder]
-    assert items[0].order.spec.client_order_id == "lost"
-
-
-async def test_an_order_whose_owner_finished_without_it_is_asked_about_by_a_new_one(
-    guard: Guard, ledger: AsyncEngine, temporal: FakeTemporal
-) -> None:
-    await forgotten(ledger)
-    temporal.alive.clear()
-    await guard.watch(TRADERS)
-    ((workflow, name, (items,)),) = temporal.told
-    assert (workflow, name) == (OWNER, "start+evidence")
-    assert [(item.client_order_id, type(item.evidence)) for item in items] == [("lost", Lost)]
-
-
-async def test_the_pull_does_not_wait_for_temporal(
-    guard: Guard, ledger: AsyncEngine, temporal: FakeTemporal, venues: dict[str, FakeExchange]
-) -> None:
-    await forgotten(ledger)
-    await silent(ledger, 7)
-    temporal.failures = [RPCError("away", RPCStatusCode.UNAVAILABLE, b"")]
-    with pytest.raises(RPCError):
-        await guard.watch(TRADERS)
-    assert cancelled(venues) == [1, 1]
-
-
 async def test_an_alarm_of_an_earlier_process_ends_when_the_worker_lives_and_not_before(
     young: Guard, ledger: AsyncEngine
 ) -> None:
@@ -201,18 +154,6 @@ async def test_a_worker_that_was_silent_for_a_moment_is_not_held_to_have_been_pu
     for _ in range(3):
         await guard.watch(TRADERS)
     assert cancelled(venues) == [0, 1]
-
-
-async def test_a_lost_order_is_told_in_every_look_until_its_owner_has_projected_it(
-    guard: Guard, ledger: AsyncEngine, temporal: FakeTemporal
-) -> None:
-    await forgotten(ledger)
-    for _ in range(2):
-        await guard.watch(TRADERS)
-    assert [name for _, name, _ in temporal.told] == ["recorded", "recorded"]
-    await write(ledger, "UPDATE orders SET status = 'PLACED'")
-    await guard.watch(TRADERS)
-    assert len(temporal.told) == 2
 
 
 async def test_without_any_account_there_is_nothing_to_pull(guard: Guard, ledger: AsyncEngine) -> None:

@@ -1,6 +1,7 @@
 """Workers that die at the worst moment: each time one order, one bet, and books that agree."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -10,6 +11,7 @@ import pytest
 from temporalio.client import Client
 
 from activities.hedges import HedgeActivities
+from activities.orders import OrderActivities
 from overround.bookmakers.abp.adapter import Abp
 from overround.exchanges.kalshi.adapter import Kalshi
 from overround.paper.world import PaperFixture
@@ -159,23 +161,25 @@ async def test_orders_placed_in_a_lost_task_are_adopted(
         await one_each(stack, fixture)
 
 
+@pytest.mark.parametrize("last", [(Kalshi, "place"), (OrderActivities, "project_orders")], ids=["claimed", "projected"])
 async def test_orders_of_a_lost_task_that_quotes_no_more_are_found_and_cancelled(
-    database_url: str, temporal: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch
+    last: tuple[type, str], database_url: str, temporal: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    original = getattr(*last)
+
+    @functools.wraps(original)
+    async def pulled(*args: Any) -> Any:
+        result = await original(*args)
+        if not doomed.cut:
+            fixture.markets[0].active = False
+            stack.world.tell(fixture, "odds", 111)
+            await asyncio.sleep(0.6)
+            await doomed.die()
+        return result
+
+    monkeypatch.setattr(*last, pulled)
     async with doomed_stack(database_url, temporal, task_queue) as (stack, doomed):
         fixture = stack.fixture(tell=False)
-        place = Kalshi.place
-
-        async def pulled(*args: Any) -> Any:
-            result = await place(*args)
-            if not doomed.cut:
-                fixture.markets[0].active = False
-                stack.world.tell(fixture, "odds", 111)
-                await asyncio.sleep(0.6)
-                await doomed.die()
-            return result
-
-        monkeypatch.setattr(Kalshi, "place", pulled)
         stack.announce(fixture)
         await stack.until(lambda: len(stack.ours("kalshi")) == 2, "placed in the task that was lost")
         await stack.until(lambda: not stack.ours("kalshi"), "found by the guard and cancelled", 15)
