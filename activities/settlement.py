@@ -40,9 +40,10 @@ class SettlementActivities:
             owners = await ledger.owners(connection, fixture_id)
             orders, hedges = await ledger.still_open(connection, fixture_id)
             busy = await ledger.hedging(connection, fixture_id)
+            untold = await ledger.untold(connection, fixture_id)
         for workflow_id in [*owners, *hedges]:
             await self._signal(workflow_id, "close", "the fixture is over")
-        return Closing(len(orders), busy)
+        return Closing(len(orders), busy, untold)
 
     async def _signal(self, workflow_id: str, signal: str, argument: object) -> None:
         """Signal an execution; one that has finished needs no telling."""

@@ -21,7 +21,7 @@ FAST_RETRY = RetryPolicy(
 ATTEMPT = timedelta(seconds=10)
 """One attempt of a fast call; a venue that needs longer has not answered."""
 SLOW_RETRY = RetryPolicy(
-    initial_interval=timedelta(milliseconds=250), backoff_coefficient=1.6, maximum_interval=timedelta(seconds=10)
+    initial_interval=timedelta(milliseconds=250), backoff_coefficient=1.6, maximum_interval=timedelta(seconds=5)
 )
 FAILED = (ActivityError, ApplicationError)
 """What a call raises in the end: a local activity that failed its own error, one that timed out the first."""

@@ -92,15 +92,17 @@ class SettlementWorkflow:
                 booked = True
 
     async def _close_orders(self) -> None:
-        """Stop quoting the fixture and wait until no order is open and no hedge is in flight."""
+        """Stop quoting the fixture and wait until no order is open, no hedge in flight and, for a while, no trade
+        missing."""
         await self._enter("CLOSING", "the fixture is over")
         for number in count():
             closing = await slow(
                 "close_fixture", self._fixture, Closing, summary="Close the fixture's orders and count what is open"
             )
-            if not closing.open_orders and not closing.open_hedges:
+            alive = closing.open_orders or closing.open_hedges
+            if not alive and (not closing.untold_orders or number >= LONG_CLOSING):
                 return
-            if number == LONG_CLOSING:
+            if alive and number == LONG_CLOSING:
                 left = f"{closing.open_orders} order(s) and {closing.open_hedges} hedge(s) are still open"
                 await self._enter("STUCK", left)
             if workflow.info().is_continue_as_new_suggested():
@@ -137,6 +139,7 @@ class SettlementWorkflow:
         await self._enter("DISPUTED", "; ".join(found.disputes))
         await workflow.wait_condition(lambda: self._decision is not None or self._recheck)
         if self._decision is None or self._decision.choice != "book":
+            await self._enter("WAITING", "the results are read again")
             return False
         self._accepted |= set(found.disputes)
         return True

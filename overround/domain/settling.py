@@ -26,10 +26,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What is still alive in a fixture that is over."""
+    """What is still alive in a fixture that is over; ``untold_orders`` traded more than the trades known of them."""
 
     open_orders: int
     open_hedges: int
+    untold_orders: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row, func, or_, select, tuple_
+from sqlalchemy import Row, ScalarSelect, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from overround.domain.markets import Instrument
@@ -107,19 +107,20 @@ async def confirmed(connection: AsyncConnection, account_id: str, views: Sequenc
     return {row.venue_order_id for row in rows if _agree(said[row.venue_order_id], row.status, row.filled)}
 
 
+def traded() -> ScalarSelect[Decimal]:
+    """Beside a row of ``orders``: the contracts of its trades that stand, as far as they are known."""
+    fills = t.fills.alias()
+    total = func.coalesce(func.sum(fills.c.size), 0)
+    return select(total).where(fills.c.client_order_id == t.orders.c.client_order_id, ~fills.c.failed).scalar_subquery()
+
+
 async def recorded(
     connection: AsyncConnection, account_id: str, fill_ids: Collection[str]
 ) -> dict[tuple[str, bool], bool]:
     """Trades the ledger holds, by venue id and whether they failed; the value says that the order's owner, too, has
     taken everything its order traded."""
-    traded = t.fills.alias()
-    total = (
-        select(func.coalesce(func.sum(traded.c.size), 0))
-        .where(traded.c.client_order_id == t.orders.c.client_order_id, ~traded.c.failed)
-        .scalar_subquery()
-    )
     query = (
-        select(t.fills.c.venue_fill_id, t.fills.c.failed, (t.orders.c.filled == total).label("taken"))
+        select(t.fills.c.venue_fill_id, t.fills.c.failed, (t.orders.c.filled == traded()).label("taken"))
         .join(t.orders, t.orders.c.client_order_id == t.fills.c.client_order_id)
         .where(t.fills.c.account_id == account_id, t.fills.c.venue_fill_id.in_(fill_ids))
     )

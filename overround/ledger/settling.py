@@ -13,6 +13,7 @@ from overround.domain.settling import SettlementState
 from overround.ledger import tables as t
 from overround.ledger.events import bet_payload, emit, order_payload
 from overround.ledger.live import ORDER_OPEN
+from overround.ledger.lookups import traded
 
 ZERO = Decimal(0)
 
@@ -120,6 +121,12 @@ async def hedging(connection: AsyncConnection, fixture_id: str) -> int:
     query = select(func.count()).where(
         t.hedges.c.fixture_id == fixture_id, t.hedges.c.state.in_(["HEDGING", "UNKNOWN"])
     )
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def untold(connection: AsyncConnection, fixture_id: str) -> int:
+    """Orders of the fixture that traded more, by their venue's word, than the trades we know of."""
+    query = select(func.count()).where(t.orders.c.fixture_id == fixture_id, t.orders.c.filled > traded())
     return int((await connection.execute(query)).scalar_one())
 
 

@@ -12,7 +12,7 @@ from overround.ledger.accounts import UnknownAccount
 from overround.ledger.secrets import WrongSecretKey
 from overround.venues import Account, Unauthorised
 from tests.ledger.desk import SECRET, write
-from tests.streamers.desk import until
+from tests.support.waiting import until
 
 
 class Session:

@@ -143,6 +143,15 @@ async def test_what_has_ended_is_closed_and_needs_no_telling(
     assert world.temporal.told == []
 
 
+@pytest.mark.parametrize(("filled", "missing"), [("10", 0), ("25", 1)])
+async def test_an_order_that_traded_more_than_the_trades_we_hold_is_not_done(
+    filled: str, missing: int, does: SettlementActivities, ledger: AsyncEngine, bet: str
+) -> None:
+    await write(ledger, "UPDATE hedges SET state = 'DONE'")
+    await write(ledger, "UPDATE orders SET status = 'FILLED', filled = CAST(:filled AS numeric)", filled=filled)
+    assert await does.close_fixture(FIXTURE) == Closing(0, 0, missing)
+
+
 async def test_a_server_that_is_away_is_an_error_not_a_closed_fixture(
     does: SettlementActivities, world: World, bet: str
 ) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PEPPER = SecretStr("pepper-of-the-tests")
 QUICK = Timing(subscribe=30.0, heartbeat=60.0, key_cache=0.0, fold=3600.0)
-"""Nobody folds by itself: it would cross with the emptying of all tables between two tests."""
+"""Nothing happens by itself while a test looks."""
 
 
 @dataclass

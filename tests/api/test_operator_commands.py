@@ -21,8 +21,9 @@ from tests.api.commanding import Engine, commanded
 from tests.api.conftest import QUICK, Api, settings_for
 from tests.api.operating import Desk
 from tests.support.serve import serve
+from tests.support.waiting import until
 from tests.workflows.desk import Desk as Firm
-from tests.workflows.desk import at_work, until
+from tests.workflows.desk import at_work
 from tests.workflows.test_resettlement import FIXTURE, OVER, results
 from workflows.names import TASK_TIMEOUT
 

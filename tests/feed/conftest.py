@@ -1,8 +1,6 @@
 """A paper world with the feed served from it."""
 
-import asyncio
-import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -52,13 +50,3 @@ async def served() -> AsyncIterator[Served]:
     paper = PaperFeed(world, {KEY})
     async with serve(paper.app) as url:
         yield Served(world, paper, url)
-
-
-async def until(holds: Callable[[], Any], timeout: float = 5.0) -> Any:
-    """Wait until ``holds`` is true and return what it says."""
-    async with asyncio.timeout(timeout):
-        for pause in itertools.repeat(0.005):
-            if value := holds():
-                return value
-            await asyncio.sleep(pause)
-    raise AssertionError("unreachable")

@@ -17,8 +17,9 @@ from overround.feed.rules import Delays
 from overround.feed.stream import Filter
 from overround.paper.world import PaperFixture, PaperMarket
 from overround.venues import Unauthorised
-from tests.feed.conftest import Served, until
+from tests.feed.conftest import Served
 from tests.feed.worlds import BASKETBALL, KEY, QUICK, SOCCER, basketball, move, outcome, soccer
+from tests.support.waiting import until
 
 
 def pull(feed: Feed) -> str | None:
@@ -291,7 +292,7 @@ async def test_cut_at_random_points_ends_like_the_uninterrupted_one(served: Serv
                 )
                 victim.trouble(chance.choice(["stream_cut", "backpressure", "bad_frame"]), {})
         await until(lambda: steady.state.settled() and cut.state.settled())
-        await until(lambda: facts(cut) == facts(steady), 10)
+        await until(lambda: facts(cut) == facts(steady))
 
 
 async def random_step(served: Served, chance: random.Random, fixture: PaperFixture, step: int) -> None:

@@ -1,7 +1,5 @@
 """Fakes of what streamers talk to: an exchange, sessions, a Temporal client, a feed."""
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
@@ -13,14 +11,6 @@ from overround.exchanges.base import NativeIds, VenueContract, VenueMarket
 from overround.feed.messages import Fixture
 from tests.domain.desk import KEY, book, instrument
 from tests.domain.vectors import D
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what happens in the background, fifteen seconds at most."""
-    async with asyncio.timeout(15):
-        while not condition():  # noqa: ASYNC110 - what is waited for sets no event
-            await asyncio.sleep(0.001)
-
 
 NAMES = {111: "Celtics", 112: "Nuggets"}
 IDS = NativeIds("KXNBA", "KXNBA", {111: "KXNBA-CEL", 112: "KXNBA-NUG"})

@@ -10,7 +10,7 @@ import pytest
 
 from streamers import conflate
 from streamers.conflate import Conflator
-from tests.streamers.desk import until
+from tests.support.waiting import until
 
 INTERVAL = 0.06
 

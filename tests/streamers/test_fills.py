@@ -20,7 +20,8 @@ from streamers.odds import Trader
 from tests.activities.desk import CAPABILITIES
 from tests.domain.vectors import D
 from tests.ledger.desk import CLIENT, fill, owner, rows
-from tests.streamers.desk import FakeSessions, until
+from tests.streamers.desk import FakeSessions
+from tests.support.waiting import until
 
 TRADER = Trader("kalshi-demo", CLIENT, "kalshi", "vertex")
 NOW = HedgeOdds(D("2.10"), D(500), 1_000, 2_000)

@@ -20,7 +20,8 @@ from streamers.odds import OddsStreamer, bookmaker_of, worth_telling
 from tests.domain.desk import KEY, instrument, settings, wanted
 from tests.domain.vectors import D
 from tests.ledger.desk import CLIENT, write
-from tests.streamers.desk import FakeExchange, FakeFeed, FakeSessions, FakeTemporal, until, venue_market
+from tests.streamers.desk import FakeExchange, FakeFeed, FakeSessions, FakeTemporal, venue_market
+from tests.support.waiting import until
 
 OWNER = f"orders:kalshi-demo:{KEY.fixture_id}:111"
 TERMS = Terms(settings(), (instrument(111), instrument(112)))

@@ -20,7 +20,8 @@ from overround.settings import Settings
 from streamers.odds import Trader
 from tests.domain.desk import KEY
 from tests.ledger.desk import CLIENT, SECRET, rows
-from tests.streamers.desk import FakeFeed, FakeTemporal, until
+from tests.streamers.desk import FakeFeed, FakeTemporal
+from tests.support.waiting import until
 
 module = importlib.import_module("streamers.__main__")
 TRADER = Trader("kalshi-demo", CLIENT, "kalshi", "vertex")

@@ -110,7 +110,7 @@ class Page:
             raise Failed(json.dumps(answer["exceptionDetails"]))
         return answer["result"].get("value")
 
-    async def until(self, script: str, seconds: float = 10.0) -> Any:
+    async def until(self, script: str, seconds: float = 20.0) -> Any:
         """The first truthy value of an expression."""
         deadline = asyncio.get_running_loop().time() + seconds
         while True:

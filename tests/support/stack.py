@@ -9,7 +9,7 @@ import contextlib
 import sys
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -48,6 +48,7 @@ from overround.settings import Settings
 from overround.venues import Account
 from streamers.__main__ import Streamers
 from tests.support.serve import serve
+from tests.support.waiting import until
 from worker import ROLES, build, report
 
 sys.setrecursionlimit(1000)  # eth_account raises it a hundredfold: deeply nested JSON would end the process
@@ -200,21 +201,6 @@ class Stack:
     async def one(self, query: str, **values: Any) -> Any:
         return (await self.rows(query, **values))[0][0]
 
-    async def until(
-        self, condition: Callable[[], Coroutine[Any, Any, Any]] | Callable[[], Any], what: str, seconds: float = 20.0
-    ) -> Any:
-        """Wait until ``condition`` is truthy; its value."""
-        end = time.monotonic() + seconds
-        while True:
-            value = condition()
-            if asyncio.iscoroutine(value):
-                value = await value
-            if value:
-                return value
-            if time.monotonic() > end:
-                raise AssertionError(f"did not happen within {seconds} s: {what}")
-            await asyncio.sleep(0.02)
-
     async def quoted(self, fixture: PaperFixture, orders: int = 2) -> None:
         """Wait until both exchanges hold at least ``orders`` of ours and the ledger knows them as placed."""
 
@@ -224,7 +210,7 @@ class Stack:
             )
             return bool(known >= 2 * orders)
 
-        await self.until(placed, "both exchanges quoted")
+        await until(placed, "both exchanges quoted")
 
     async def hedged(self, fills: int = 1) -> None:
         """Wait until that many fills are recorded and every hedge is done."""
@@ -236,7 +222,7 @@ class Stack:
             hedges = await self.one("SELECT count(*) FROM hedges")
             return bool(recorded >= fills and busy == 0 and hedges >= filled)
 
-        await self.until(done, "every fill hedged")
+        await until(done, "every fill hedged")
 
     async def check(self, seconds: float = 10.0) -> Audit:
         """Hold the ledger against the paper world's own books; fails with every difference that stays."""

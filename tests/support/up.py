@@ -18,7 +18,7 @@ REAL = ("-m", "console", "up")
 DUMMIES = ("-m", "tests.console.dummies")
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0, what: str = "it") -> None:
+def until(condition: Callable[[], bool], seconds: float = 20.0, what: str = "it") -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not happen within {seconds:.0f} s"

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -305,15 +304,6 @@ def ended(order: Order, status: str) -> Order:
 
 def evidence(key: str, *items: lifecycle.Evidence) -> list[OrderEvidence]:
     return [OrderEvidence(key, item) for item in items]
-
-
-async def until(condition: Callable[[], Any], what: str, seconds: float = 8.0) -> None:
-    """Wait, in real time, until ``condition`` holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"did not happen within {seconds} s: {what}")
-        await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

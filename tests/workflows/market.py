@@ -15,7 +15,8 @@ from overround.domain.config import TradingConfig
 from overround.domain.messages import OrderStart, Owner, QuoteSignal, Terms
 from overround.domain.orders import Order
 from tests.domain.desk import KEY, book, instrument, price, resting, settings
-from tests.workflows.desk import Desk, at_work, until
+from tests.support.waiting import until
+from tests.workflows.desk import Desk, at_work
 from workflows.names import TASK_TIMEOUT
 
 OWNER = Owner("demo:vertex", "kalshi-demo", "kalshi", KEY.fixture_id, 111, 132)
@@ -86,10 +87,3 @@ def lone_order(key: str) -> Order:
 
 async def continued(it: Market, run: str) -> bool:
     return await it.run_id() != run
-
-
-async def untill(condition: Any, what: str, seconds: float = 8.0) -> None:
-    """Like ``until``, for a question that must be awaited."""
-    end = time.monotonic() + seconds
-    while not await condition():
-        assert time.monotonic() < end, f"did not happen within {seconds} s: {what}"

@@ -27,6 +27,7 @@ from overround.ledger.keys import create_key
 from tests.api.conftest import PEPPER, settings_for
 from tests.support.serve import serve
 from tests.support.stack import CLIENT, Stack, running_stack
+from tests.support.waiting import until
 from tests.workflows.test_crashes import doomed_stack
 
 USUAL = Timing(key_cache=0.0)
@@ -99,7 +100,7 @@ async def test_a_cancelled_order_is_gone_from_the_venue_when_the_answer_says_so(
         assert await order_ids(stack) == [second], "nothing was placed in its stead, the other rests untouched"
         assert (await caller.send(f"/orders/{first}/cancel")).status_code == 409
         stack.price(fixture, ("1.80", "2.06"))
-        await stack.until(lambda: len(stack.ours("kalshi")) == 2, "quoted again with the next odds")
+        await until(lambda: len(stack.ours("kalshi")) == 2, "quoted again with the next odds")
         gone = await caller.send("/orders/cancel", {"fixtureId": fixture.fixture_id})
         assert gone.status_code == 200, gone.text
         assert not stack.ours("kalshi")
@@ -129,7 +130,7 @@ async def test_what_the_venue_does_not_confirm_is_told_and_cancelled_all_the_sam
         assert [item["orderId"] for item in failed.json()["failed"]] == numbers
         assert len(stack.ours("kalshi")) == 2
         away.set()
-        await stack.until(lambda: not stack.ours("kalshi"), "cancelled after all")
+        await until(lambda: not stack.ours("kalshi"), "cancelled after all")
         await stack.check()
 
 
@@ -211,7 +212,7 @@ async def test_a_command_is_finished_although_api_and_worker_are_killed_half_way
         with pytest.raises(httpx.TransportError):
             await caller.send(path, body, once="k-1")
         assert doomed.cut
-        await stack.until(lambda: not stack.ours("kalshi"), "finished by whoever lives", 30)
+        await until(lambda: not stack.ours("kalshi"), "finished by whoever lives", 30)
         async with calling(stack, database_url, temporal, Timing(key_cache=0.0, lease=0.5)) as again:
             again.key = caller.key
             answer = await again.send(path, body, once="k-1")

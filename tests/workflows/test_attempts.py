@@ -7,7 +7,7 @@ from typing import Any
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
-from tests.workflows.desk import until
+from tests.support.waiting import until
 from tests.workflows.market import market
 
 

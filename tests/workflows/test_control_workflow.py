@@ -13,7 +13,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from overround.domain.control import CancelOrders, ControlRequest, ControlStart, DropOrders, GateResult
 from tests.support.stack import running_stack
-from tests.workflows.desk import Desk, at_work, breaks, until
+from tests.support.waiting import until
+from tests.workflows.desk import Desk, at_work, breaks
 from workflows.control import ControlWorkflow
 from workflows.names import TASK_TIMEOUT
 
@@ -86,7 +87,7 @@ async def test_a_command_is_finished_by_the_next_worker(temporal: Client, task_q
         handle = await control(temporal, task_queue)
         await command(handle, "stop")
     async with at_work(temporal, task_queue, second):
-        await until(lambda: second.count("sweep_gate") > 0, "swept by the second worker", 15)
+        await until(lambda: second.count("sweep_gate") > 0, "swept by the second worker")
         assert {sweep.blocked for sweep in second.asked("sweep_gate")} == {"stopped"}
     await handle.terminate()
 
@@ -134,12 +135,12 @@ async def test_stop_cancels_everything_and_start_quotes_again(
         await stack.quoted(fixture, 1)
         everybody = await control(temporal, task_queue)
         await command(everybody, "pause")
-        await stack.until(lambda: not stack.ours("kalshi"), "nothing rests")
+        await until(lambda: not stack.ours("kalshi"), "nothing rests")
         await asyncio.sleep(0.5)
         assert not stack.ours("kalshi")
         started = time.monotonic()
         await command(everybody, "resume")
-        await stack.until(lambda: stack.ours("kalshi"), "quoting again", 8)
+        await until(lambda: stack.ours("kalshi"), "quoting again")
         assert time.monotonic() - started < 8
         await everybody.terminate()
         await stack.check()

@@ -17,6 +17,7 @@ from overround.exchanges.kalshi.adapter import Kalshi
 from overround.paper.world import PaperFixture
 from tests.support.stack import Stack, running_stack
 from tests.support.tcp_proxy import TcpProxy
+from tests.support.waiting import until
 from tests.workflows.test_races import settled_clean
 
 
@@ -181,8 +182,8 @@ async def test_orders_of_a_lost_task_that_quotes_no_more_are_found_and_cancelled
     async with doomed_stack(database_url, temporal, task_queue) as (stack, doomed):
         fixture = stack.fixture(tell=False)
         stack.announce(fixture)
-        await stack.until(lambda: len(stack.ours("kalshi")) == 2, "placed in the task that was lost")
-        await stack.until(lambda: not stack.ours("kalshi"), "found by the guard and cancelled", 15)
+        await until(lambda: len(stack.ours("kalshi")) == 2, "placed in the task that was lost")
+        await until(lambda: not stack.ours("kalshi"), "its owner was reminded and cancelled them")
         assert await stack.one("SELECT count(*) FROM orders") == 2
         await stack.check()
 

@@ -11,8 +11,8 @@ from overround.domain.holds import HOLD_SECONDS
 from overround.domain.messages import OrderEvidence, TouchOrders
 from overround.domain.orders import Lost, Refused
 from tests.domain.desk import settings
-from tests.workflows.desk import until
-from tests.workflows.market import Market, continued, lone_order, market, untill
+from tests.support.waiting import until
+from tests.workflows.market import Market, continued, lone_order, market
 
 PATIENT = settings(improve_ticks=1, owner_seconds=3600)
 
@@ -166,7 +166,7 @@ async def test_a_drop_and_its_hold_outlive_the_run_that_heard_of_them(
         await drop(it, against(it, 111))
         for _ in range(short_runs + 2):
             await it.quote()
-        await untill(lambda: continued(it, run), "continued as new")
+        await until(lambda: continued(it, run), "continued as new")
         await it.rests("0.47")
         await it.quote()
         await it.pass_time(10)

@@ -17,7 +17,8 @@ from overround.domain.config import TradingConfig
 from overround.domain.messages import FillSignal, HedgedOrder, HedgeOdds, HedgeProgress, HedgeStart
 from overround.domain.orders import Fill
 from tests.domain.desk import KEY, instrument, settings
-from tests.workflows.desk import Desk, at_work, breaks, until
+from tests.support.waiting import until
+from tests.workflows.desk import Desk, at_work, breaks
 from worker import runner
 from workflows.names import TASK_TIMEOUT
 

@@ -18,6 +18,7 @@ from overround.domain.quotes import desired_quotes
 from tests.support import histories
 from tests.support.histories import Call
 from tests.support.stack import Stack, running_stack
+from tests.support.waiting import until
 
 FOLDER = Path(__file__).parent / "histories"
 EXPORTED = sorted(FOLDER.glob("*.json"))
@@ -102,7 +103,7 @@ async def a_rich_day(stack: Stack) -> None:
     async def booked() -> bool:
         return bool(await stack.rows("SELECT 1 FROM fixture_settlements WHERE state = 'BOOKED'"))
 
-    await stack.until(booked, "results booked", 30)
+    await until(booked, "results booked", 30)
     await stack.check()
 
 
@@ -111,7 +112,7 @@ async def moved(stack: Stack) -> None:
         query = "SELECT count(*) FROM orders WHERE status = 'PLACED' AND odds IN (1.80, 2.06)"
         return bool(await stack.one(query) == 4)
 
-    await stack.until(so, "quotes followed the odds")
+    await until(so, "quotes followed the odds")
 
 
 async def all_of_it(stack: Stack, client: Client) -> dict[str, WorkflowHistory]:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from temporalio.client import Client
 
 from tests.support.stack import running_stack
+from tests.support.waiting import until
 
 
 async def test_a_fill_on_either_exchange_is_hedged_and_settled(
@@ -22,5 +23,5 @@ async def test_a_fill_on_either_exchange_is_hedged_and_settled(
         async def booked() -> bool:
             return bool(await stack.rows("SELECT 1 FROM fixture_settlements WHERE state = 'BOOKED'"))
 
-        await stack.until(booked, "results booked", 30)
+        await until(booked, "results booked", 30)
         assert await stack.one("SELECT count(*) FROM settlements") == 4

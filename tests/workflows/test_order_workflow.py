@@ -10,8 +10,9 @@ from temporalio.testing import WorkflowEnvironment
 from overround.domain.messages import Gate, HedgeProgress, OrderStart, RecordedOrder, Terms
 from overround.domain.orders import Fill, Lost, Matched, Order, Seen
 from tests.domain.desk import instrument, settings
-from tests.workflows.desk import breaks, evidence, lost, unclaimed, until
-from tests.workflows.market import OWNER, continued, lone_order, market, untill
+from tests.support.waiting import until
+from tests.workflows.desk import breaks, evidence, lost, unclaimed
+from tests.workflows.market import OWNER, continued, lone_order, market
 
 
 async def test_the_newest_quote_wins_and_replaces_what_rests(
@@ -362,7 +363,7 @@ async def test_a_new_run_keeps_orders_book_gate_and_ids(
         run = await it.run_id()
         for _ in range(short_runs + 2):
             await it.quote()
-        await untill(lambda: continued(it, run), "continued as new")
+        await until(lambda: continued(it, run), "continued as new")
         held: list[Order] = await it.handle.query("orders", result_type=list[Order])
         assert {order.spec.client_order_id for order in held} == set(it.desk.sent)
         assert len(it.desk.sent) == 2
@@ -374,7 +375,7 @@ async def test_a_new_run_keeps_orders_book_gate_and_ids(
         run = await it.run_id()
         for _ in range(short_runs + 2):
             await it.handle.signal("gate", Gate("paused"))
-        await untill(lambda: continued(it, run), "continued as new")
+        await until(lambda: continued(it, run), "continued as new")
         await it.quote()
         await it.pass_time(1)
         await it.rests()
@@ -393,7 +394,7 @@ async def test_no_signal_is_lost_while_runs_change(
             fill = Fill(f"f{number}", Decimal(1), Decimal("0.46"), Decimal(0), number)
             await it.handle.signal("evidence", evidence(key, Matched(fill)))
         await until(lambda: it.desk.ledger[key].filled == 45, "every fill is booked")
-        await untill(lambda: continued(it, run), "continued as new")
+        await until(lambda: continued(it, run), "continued as new")
 
 
 async def test_a_stale_owner_stays_stale_in_its_next_run(
@@ -407,7 +408,7 @@ async def test_a_stale_owner_stays_stale_in_its_next_run(
         run, sent = await it.run_id(), len(it.desk.sent)
         for _ in range(short_runs + 2):
             await it.handle.signal("gate", Gate(None))
-        await untill(lambda: continued(it, run), "continued as new")
+        await until(lambda: continued(it, run), "continued as new")
         await it.pass_time(2)
         assert len(it.desk.sent) == sent
 

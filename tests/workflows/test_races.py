@@ -12,6 +12,7 @@ from overround.exchanges.kalshi import adapter as kalshi
 from overround.exchanges.polymarket import adapter as polymarket
 from overround.paper.world import PaperFixture
 from tests.support.stack import Stack, running_stack
+from tests.support.waiting import until
 
 VENUES = ["kalshi", "polymarket"]
 
@@ -40,7 +41,7 @@ async def settled_clean(stack: Stack, fixture: PaperFixture) -> None:
     async def booked() -> bool:
         return bool(await stack.rows("SELECT 1 FROM fixture_settlements WHERE state = 'BOOKED'"))
 
-    await stack.until(booked, "results booked", 40)
+    await until(booked, "results booked", 40)
     await stack.check()
 
 

@@ -13,6 +13,7 @@ from overround.domain.reconcile import ReconcileReport, ReconcileStart
 from overround.paper.world import PaperFixture
 from streamers.fills import FillStreamer
 from tests.support.stack import Stack, running_stack
+from tests.support.waiting import until
 
 
 async def silence(*_: Any) -> None:
@@ -82,12 +83,12 @@ async def test_an_order_only_the_ledger_knows_is_asked_about_and_replaced(
         report = await reconcile(stack)
         assert ("kalshi", "page_short") in stack.world.faults.fired
         assert len(report.findings) == 1
-        await stack.until(lambda: len(stack.ours("kalshi")) == 2, "replaced")
+        await until(lambda: len(stack.ours("kalshi")) == 2, "replaced")
 
         async def written() -> bool:
             return bool(await stack.one("SELECT count(*) FROM orders WHERE status = 'CANCELLED'") == 1)
 
-        await stack.until(written, "the ledger knows")
+        await until(written, "the ledger knows")
         assert await stack.one("SELECT count(*) FROM orders") == 3
         await stack.check()
 

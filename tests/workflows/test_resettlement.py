@@ -8,7 +8,8 @@ from temporalio.testing import WorkflowEnvironment
 from overround.domain.messages import FixtureStatus
 from overround.domain.results import BetPartResult, FixtureResults, OrderResult
 from overround.domain.settling import Closing, Decision, SettlementStart
-from tests.workflows.desk import Desk, at_work, until
+from tests.support.waiting import until
+from tests.workflows.desk import Desk, at_work
 from workflows.names import TASK_TIMEOUT
 
 FIXTURE = "id1100013200000001"

@@ -7,6 +7,7 @@ from temporalio.client import Client
 
 from overround.ledger import configs
 from tests.support.stack import CLIENT, running_stack
+from tests.support.waiting import until
 
 
 async def test_a_wider_margin_moves_quotes_within_two_seconds_and_names_its_version(
@@ -26,7 +27,7 @@ async def test_a_wider_margin_moves_quotes_within_two_seconds_and_names_its_vers
             query = "SELECT count(*) FROM orders WHERE status = 'PLACED' AND config_version > :v"
             return bool(await stack.one(query, v=first) == 2)
 
-        await stack.until(moved, "quotes moved")
+        await until(moved, "quotes moved")
         assert time.monotonic() - started < 2
         rows = await stack.rows("SELECT * FROM orders WHERE status = 'PLACED'")
         assert {row.config_version for row in rows} == {saved.version}

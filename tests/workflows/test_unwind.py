@@ -6,6 +6,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.support.stack import running_stack
+from tests.support.waiting import until
 
 SALES = "SELECT venue_fill_id FROM fills JOIN orders USING (client_order_id) WHERE action = 'sell'"
 
@@ -40,10 +41,10 @@ async def test_what_can_be_neither_hedged_nor_sold_is_alarmed_and_stops_quoting(
         async def alarmed() -> bool:
             return bool(await stack.rows("SELECT 1 FROM alarms WHERE kind = 'naked' AND cleared_at IS NULL"))
 
-        await stack.until(alarmed, "the open residual is alarmed")
-        await stack.until(lambda: not stack.ours("kalshi"), "quoting stopped")
+        await until(alarmed, "the open residual is alarmed")
+        await until(lambda: not stack.ours("kalshi"), "quoting stopped")
         stack.world.faults.arm("abp", "refuse", 0)
-        await stack.until(lambda: stack.ours("kalshi"), "hedged at last, quoting again", 30)
+        await until(lambda: stack.ours("kalshi"), "hedged at last, quoting again", 30)
         assert await stack.one("SELECT residual FROM hedges") < Decimal("0.05")
 
 
@@ -66,7 +67,7 @@ async def test_a_sale_that_fails_at_the_venue_later_is_covered_again(
             states = await stack.rows("SELECT state, residual FROM hedges WHERE done > 0")
             return [(row.state, row.residual) for row in states] == [("DONE", Decimal(0))]
 
-        await stack.until(covered, "the bet that stands in for the failed sale")
+        await until(covered, "the bet that stands in for the failed sale")
         (sale,) = await stack.rows("SELECT status, filled, matched_status FROM orders WHERE action = 'sell'")
         assert (sale.status, sale.filled, sale.matched_status) == ("CANCELLED", 0, "NOT_MATCHED")
         await stack.check()
