@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 T = TypeVar("T")
 
@@ -23,8 +23,9 @@ ATTEMPT = timedelta(seconds=10)
 SLOW_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=250), backoff_coefficient=1.6, maximum_interval=timedelta(seconds=5)
 )
-FAILED = (ActivityError, ApplicationError)
-"""What a call raises in the end: a local activity that failed its own error, one that timed out the first."""
+FAILED = (ActivityError, ApplicationError, TimeoutError)
+"""What a call raises in the end: a local activity that failed its own error; one that timed out the first, or the last
+when its history is read again."""
 
 
 async def fast(name: str, argument: Any, result: type[T], *, seconds: float | None = None) -> T:

@@ -60,12 +60,18 @@ class Market:
 
 @asynccontextmanager
 async def market(
-    environment: WorkflowEnvironment | Client, queue: str, config: TradingConfig | None = None, **start: Any
+    environment: WorkflowEnvironment | Client,
+    queue: str,
+    config: TradingConfig | None = None,
+    *,
+    cached: int = 1000,
+    **start: Any,
 ) -> AsyncIterator[Market]:
-    """An owner with terms, running on the time-skipping server (or on a real one, given its client)."""
+    """An owner with terms, running on the time-skipping server (or on a real one, given its client). A worker that
+    keeps nothing ``cached`` reads the history again for every task."""
     desk, client = Desk(), environment.client if isinstance(environment, WorkflowEnvironment) else environment
     terms = Terms(config or settings(improve_ticks=1), (instrument(111), instrument(112)))
-    async with at_work(client, queue, desk):
+    async with at_work(client, queue, desk, max_cached_workflows=cached):
         handle = await client.start_workflow(
             "OrderWorkflow",
             OrderStart(OWNER, **{"terms": terms, **start}),

@@ -1,14 +1,17 @@
 """A workflow task that runs twice may decide the same ids from other odds: what was sent the first time counts."""
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
 from tests.support.waiting import until
 from tests.workflows.market import market
+from workflows import order
 
 
 async def test_what_an_earlier_attempt_sent_from_other_odds_is_known_as_it_was_sent(
@@ -31,3 +34,20 @@ async def test_what_an_earlier_attempt_sent_from_other_odds_is_known_as_it_was_s
         known = {key: order.spec.size for key, order in it.desk.ledger.items()}
         assert known == {key: spec.size for key, spec in it.desk.resting.items()}
         assert sorted(known.values()) == [7, 7, 43, 43]
+
+
+async def test_a_ledger_that_did_not_answer_in_time_is_the_same_to_a_worker_that_reads_the_history_again(
+    time_skipping: WorkflowEnvironment, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK raises another error for a recorded timeout than for a fresh one."""
+    monkeypatch.setattr(order, "LEDGER_SECONDS", 0.3)
+
+    async def hangs(_: Any) -> None:
+        await asyncio.sleep(5)
+
+    async with market(time_skipping, task_queue, cached=0) as it:
+        it.desk.then("project_orders", hangs)
+        await it.quote()
+        await it.rests("0.46", "0.47")
+        await it.quote(("1.80", "2.06"))
+        await it.rests("0.43", "0.50")
