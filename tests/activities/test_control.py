@@ -9,15 +9,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.control import ControlActivities
 from overround.domain.control import CancelOrders, Command, Drop, DropOrders, GateChange, GateResult, Sweep
 from overround.domain.messages import Gate
-from tests.ledger.desk import CLIENT, claim, owner, rows, spec, write
+from tests.ledger.desk import CLIENT, OWNER, claim, owner, rows, spec, write
 from tests.streamers.desk import FakeTemporal
-
-OWNER = "orders:kalshi-demo:id1100013200000001:111"
-
-
-@pytest.fixture
-def temporal() -> FakeTemporal:
-    return FakeTemporal(alive={OWNER})
 
 
 @pytest.fixture

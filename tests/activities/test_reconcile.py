@@ -14,20 +14,13 @@ from overround.ledger.fixtures import save_instrument
 from tests.activities.desk import Sessions
 from tests.domain.desk import instrument
 from tests.domain.vectors import D
-from tests.ledger.desk import Hedge, claim, fill, rows, spec, write
+from tests.ledger.desk import OWNER, Hedge, claim, fill, rows, spec, write
 from tests.streamers.desk import FakeTemporal
-
-OWNER = "orders:kalshi-demo:id1100013200000001:111"
 
 
 @pytest.fixture
 def venues() -> Sessions:
     return Sessions()
-
-
-@pytest.fixture
-def temporal() -> FakeTemporal:
-    return FakeTemporal(alive={OWNER})
 
 
 @pytest.fixture

@@ -18,11 +18,10 @@ from overround.ledger.alarms import raise_alarm
 from overround.venues import NotFound, TimedOut
 from tests.domain.desk import KEY
 from tests.domain.vectors import D
-from tests.ledger.desk import CLIENT, Hedge, accepted, claim, fill, owner, refused, rows, spec, write
+from tests.ledger.desk import CLIENT, OWNER, Hedge, accepted, claim, fill, owner, refused, rows, spec, write
 from tests.streamers.desk import FakeTemporal
 
 FIXTURE = KEY.fixture_id
-OWNER = f"orders:kalshi-demo:{FIXTURE}:111"
 OVER = Fixture(
     FIXTURE, 2, 11, "Basketball", 132, "NBA", 1_800_000_000, "Celtics", "Nuggets",
     {"result": Score("result", 99, 101, None)},

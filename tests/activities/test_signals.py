@@ -14,11 +14,10 @@ from overround.domain.orders import Lost, Matched, Seen, Unmatched
 from overround.exchanges.base import OrderUpdate, VenueFill
 from overround.ledger import configs
 from tests.domain.vectors import D
-from tests.ledger.desk import CLIENT, claim, fill, owner, rows, spec, write
+from tests.ledger.desk import CLIENT, OWNER, claim, fill, owner, rows, spec, write
 from tests.streamers.desk import FakeTemporal
 
 ACCOUNT = "kalshi-demo"
-OWNER = "orders:kalshi-demo:id1100013200000001:111"
 AWAY = RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
 
 
@@ -30,11 +29,6 @@ class Clock:
 
     def monotonic(self) -> float:
         return self.now
-
-
-@pytest.fixture
-def temporal() -> FakeTemporal:
-    return FakeTemporal(alive={OWNER})
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bench.list_rows import BIG, fill
 from overround.ledger.db import connect
 from overround.ledger.exposure import fixture_risk
+from overround.ledger.lookups import unchanged
 from overround.ledger.reads import bets, orders, pnl, positions
 from overround.ledger.reads.page import Filters, Window, cursor
 from tests.support.servers import cloned_database
@@ -86,6 +87,8 @@ SUMS: dict[str, Read] = {
     "profit of a fixture": lambda connection: pnl.profit_and_loss(connection, BIG, Filters(fixture_id=LIVE)),
     "profit of a week": lambda connection: pnl.profit_and_loss(connection, BIG, Filters(**WEEK)),
     "risk of a fixture": lambda connection: fixture_risk(connection, BIG, LIVE),
+    "orders to remind owners of": lambda connection: unchanged(connection, timedelta(0), timedelta(seconds=15)),
+    "orders to remind owners of at the start": lambda connection: unchanged(connection, timedelta(0)),
 }
 
 

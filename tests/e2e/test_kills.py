@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from bench.processes import tree
 from console.embedded.process import running
-from tests.support.running import QUICK, TRADED, api, checked, eventually, family, kill, one, rows
+from tests.support.running import QUICK, TRADED, api, checked, eventually, kill, one, rows
 from tests.support.up import Up, start
 
 pytestmark = pytest.mark.timeout(300)
@@ -98,7 +99,7 @@ def remembered(up: Up) -> dict[str, Any]:
 
 def stopped(up: Up, bystander: subprocess.Popen[bytes]) -> None:
     """Ctrl-C ends the command with 0 and everything it started, all the way down, and nothing else."""
-    started = family(up.process.pid)
+    started = tree(up.process.pid)
     assert set(up.facts["pids"].values()) < set(started)
     assert up.stop(signal.SIGINT) == 0, up.text
     assert [pid for pid in started if running(pid)] == []

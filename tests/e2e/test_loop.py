@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import pytest
 
+from bench.processes import usage
 from overround.paper.sports import SPORTS
 from tests.e2e.conftest import UNKNOWN_OUTCOMES
-from tests.support.running import TRADED, admin, api, checked, console, eventually, family, one, proportional, rows
+from tests.support.running import TRADED, admin, api, checked, console, eventually, one, rows
 from tests.support.up import Up
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("up")]
@@ -102,11 +103,11 @@ def test_everything_together_stays_within_the_memory_promised(up: Up) -> None:
     """A minute after the start, over every process; shared pages count once."""
     started = (up.state / "run.json").stat().st_mtime
     time.sleep(max(0.0, started + 60 - time.time()))
-    parts = {name: sum(map(proportional, family(pid))) for name, pid in up.facts["pids"].items()}
-    parts["up"] = proportional(up.process.pid)
-    total = sum(parts.values())
+    total = usage(up.process.pid).memory_kib * 1024
+    parts = {name: usage(pid).memory_kib * 1024 for name, pid in up.facts["pids"].items()}
     shown = ", ".join(f"{name} {size / 1e6:.0f}" for name, size in sorted(parts.items(), key=lambda item: -item[1]))
     print(f"\nmemory after a minute: {total / 1e6:.0f} MB ({shown})")
+    assert all(parts.values()), shown
     assert total < MEMORY, shown
 
 

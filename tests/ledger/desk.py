@@ -19,6 +19,7 @@ from tests.domain.desk import KEY, instrument, settings
 from tests.domain.vectors import D
 
 CLIENT = "demo:vertex"
+OWNER = "orders:kalshi-demo:id1100013200000001:111"
 SECRET = "a secret of the tests"
 VERTEX = BookmakerLine("vertex-demo", "vertex", 0, "USD", D(1), D("0.01"))
 NOW = 1_800_000_000_000

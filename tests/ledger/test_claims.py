@@ -11,7 +11,7 @@ from overround.domain.orders import Accepted, Order, OrderStatus, apply
 from overround.ledger import orders
 from tests.domain.desk import settings
 from tests.domain.vectors import D
-from tests.ledger.desk import CLIENT, NOW, claim, owner, request, rows, spec, write
+from tests.ledger.desk import CLIENT, NOW, OWNER, claim, owner, request, rows, spec, write
 
 
 async def test_a_claim_is_written_before_anything_leaves(ledger: AsyncEngine) -> None:
@@ -19,7 +19,7 @@ async def test_a_claim_is_written_before_anything_leaves(ledger: AsyncEngine) ->
     assert claims == orders.Claims(frozenset({"c1", "c2"}), {}, {})
     (first, _) = await rows(ledger, "SELECT * FROM orders ORDER BY order_id")
     assert (first.status, first.size, first.remaining, first.filled) == ("PENDING_PLACEMENT", D(50), D(50), D(0))
-    assert (first.workflow_id, first.run_id) == ("orders:kalshi-demo:id1100013200000001:111", "run-1")
+    assert (first.workflow_id, first.run_id) == (OWNER, "run-1")
     told = await rows(ledger, "SELECT channel, event, client, payload FROM events ORDER BY event_id")
     assert [(row.channel, row.event, row.client) for row in told] == [("orders", "INSERT", CLIENT)] * 2
     assert told[0].payload["orderStatus"] == "PENDING_PLACEMENT"

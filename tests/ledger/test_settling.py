@@ -13,7 +13,7 @@ from overround.domain.settling import SettlementState
 from overround.ledger import settling
 from tests.domain.desk import KEY
 from tests.domain.vectors import D
-from tests.ledger.desk import CLIENT, Hedge, accepted, claim, fill, owner, rows, spec, write
+from tests.ledger.desk import CLIENT, OWNER, Hedge, accepted, claim, fill, owner, rows, spec, write
 
 
 def result(subject: str, name: str, profit: str, status: str = "WON") -> Booked:
@@ -119,7 +119,7 @@ async def still_open(ledger: AsyncEngine) -> tuple[Sequence[str], Sequence[str]]
 
 
 async def test_what_is_alive_in_a_fixture_is_found(ledger: AsyncEngine, bet: str) -> None:
-    assert await still_open(ledger) == (["orders:kalshi-demo:id1100013200000001:111"], ["hedge:c1"])
+    assert await still_open(ledger) == ([OWNER], ["hedge:c1"])
     await write(ledger, "UPDATE orders SET status = 'CANCELLED'")
     await write(ledger, "UPDATE hedges SET state = 'OPEN'")
     assert await still_open(ledger) == ([], ["hedge:c1"])

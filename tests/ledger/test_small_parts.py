@@ -16,7 +16,7 @@ from overround.ledger import alarms, configs, fixtures, heartbeats, lookups, pro
 from overround.ledger.db import normalise
 from tests.domain.desk import KEY, instrument
 from tests.domain.vectors import D
-from tests.ledger.desk import CLIENT, Hedge, accepted, claim, fill, owner, rows, spec, write
+from tests.ledger.desk import CLIENT, OWNER, Hedge, accepted, claim, fill, owner, rows, spec, write
 
 # -- alarms and signs of life ---------------------------------------------------------------------------------------
 
@@ -131,7 +131,7 @@ async def test_open_orders_that_rest_are_found_with_their_owner(ledger: AsyncEng
     await write(ledger, "UPDATE orders SET updated_at = now() - interval '10 seconds', version = 7")
     await write(ledger, "UPDATE orders SET status = 'EXPIRED' WHERE client_order_id = 'over'")
     await claim(ledger, spec("new"))
-    old, quiet = ("old", 7, "orders:kalshi-demo:id1100013200000001:111"), timedelta(seconds=3)
+    old, quiet = ("old", 7, OWNER), timedelta(seconds=3)
     async with ledger.connect() as connection:
         assert await lookups.unchanged(connection, quiet) == [old]
         assert await lookups.unchanged(connection, quiet, timedelta(seconds=8)) == [old]
@@ -145,7 +145,7 @@ async def test_owners_of_open_orders_are_found_by_client(ledger: AsyncEngine) ->
     await write(ledger, "UPDATE orders SET status = 'FILLED' WHERE client_order_id = 'c3'")
     async with ledger.connect() as connection:
         for client in (CLIENT, None):
-            assert await lookups.open_owners(connection, client) == ["orders:kalshi-demo:id1100013200000001:111"]
+            assert await lookups.open_owners(connection, client) == [OWNER]
         assert await lookups.open_owners(connection, "somebody") == []
 
 

@@ -7,15 +7,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from overround.domain.messages import RecordedOrder
 from overround.domain.orders import Lost
 from streamers.reminders import Reminders
-from tests.ledger.desk import claim, spec, write
+from tests.ledger.desk import OWNER, claim, spec, write
 from tests.streamers.desk import FakeTemporal
-
-OWNER = "orders:kalshi-demo:id1100013200000001:111"
-
-
-@pytest.fixture
-def temporal() -> FakeTemporal:
-    return FakeTemporal(alive={OWNER})
 
 
 @pytest.fixture

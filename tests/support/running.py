@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -97,20 +96,3 @@ def kill(up: Up, name: str, seconds: float = 40) -> None:
     )
     if name not in ("postgres", "temporal"):
         eventually(ready.exists, seconds, f"{replaced} that serves")
-
-
-def proportional(pid: int) -> int:
-    """Proportional set size of a process in bytes: shared pages count once over everybody who shares them."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError(f"no Pss of {pid}")
-
-
-def family(pid: int) -> list[int]:
-    """A process and everything it started, all the way down; what ended meanwhile has no children any more."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return [pid]
-    return [pid, *(item for child in children for item in family(int(child)))]

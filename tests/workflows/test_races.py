@@ -104,34 +104,22 @@ async def test_the_same_fill_twice_is_hedged_once(
 
 
 @pytest.mark.parametrize("venue", VENUES)
-async def test_a_placement_answer_lost_after_acceptance_is_one_order(
-    venue: str, database_url: str, temporal: Client, task_queue: str
-) -> None:
-    async with running_stack(database_url, temporal, task_queue, venues=(venue,)) as stack:
-        stack.world.faults.arm(venue, "answer_lost", 1)
-        fixture = stack.fixture()
-        await stack.quoted(fixture, 1)
-        assert (venue, "answer_lost") in stack.world.faults.fired
-        assert len(stack.ours(venue)) == 2
-        assert stack.take(venue, fixture, 111, "25") == Decimal(25)
-        await stack.hedged(1)
-        await settled_clean(stack, fixture)
-
-
-@pytest.mark.parametrize("venue", VENUES)
-async def test_a_placement_that_never_arrived_is_given_up_and_quoted_anew(
-    venue: str, database_url: str, temporal: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(("fault", "given_up"), [("answer_lost", set()), ("request_lost", {"never reached the venue"})])
+async def test_a_placement_without_an_answer_ends_as_one_order_per_outcome(
+    fault: str, given_up: set[str], venue: str, database_url: str, temporal: Client, task_queue: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The venue had accepted it, or had never heard of it: then it is given up and quoted anew."""
     monkeypatch.setattr(kalshi, "QUIET_SECONDS", 1.0)
     monkeypatch.setattr(polymarket, "CAPABILITIES", replace(polymarket.CAPABILITIES, quiet_seconds=1.0))
     async with running_stack(database_url, temporal, task_queue, venues=(venue,)) as stack:
-        stack.world.faults.arm(venue, "request_lost", 1)
+        stack.world.faults.arm(venue, fault, 1)
         fixture = stack.fixture()
         await stack.quoted(fixture, 1)
-        assert (venue, "request_lost") in stack.world.faults.fired
+        assert (venue, fault) in stack.world.faults.fired
         assert len(stack.ours(venue)) == 2
-        reasons = await stack.rows("SELECT reason FROM orders WHERE status = 'FAILED'")
-        assert {row.reason for row in reasons} == {"never reached the venue"}
+        failed = await stack.rows("SELECT reason FROM orders WHERE status = 'FAILED'")
+        assert {row.reason for row in failed} == given_up
         assert stack.take(venue, fixture, 111, "25") == Decimal(25)
         await stack.hedged(1)
         await settled_clean(stack, fixture)
