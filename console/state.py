@@ -7,6 +7,7 @@ import secrets
 import shutil
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,8 @@ class State:
         while left := [pid for pid, when in born.items() if birth(pid) == when]:
             if time.monotonic() > deadline:
                 for pid in left:
-                    os.kill(pid, signal.SIGKILL)
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
             time.sleep(0.05)
 
     def _write(self, name: str, text: str) -> None:

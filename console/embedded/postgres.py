@@ -153,7 +153,7 @@ class Postgres:
         """After kill -9 the lock file names a dead process, or one that is still going: wait for it."""
         lock = self.data / "postmaster.pid"
         deadline = time.monotonic() + 15
-        while lock.exists() and _is_postgres(lock.read_text().split("\n", 1)[0], self.data):
+        while _is_postgres(_holder(lock), self.data):
             if time.monotonic() > deadline:
                 raise StartError(f"another PostgreSQL runs on {self.data} (OVERROUND_STATE_DIR)")
             time.sleep(0.05)
@@ -196,6 +196,14 @@ def _copy_outside(binaries: Path, state: Path) -> Path:
         if folder.exists() and not (target / folder.name).exists():
             shutil.copytree(folder, target / folder.name, symlinks=True)
     return target / package.name / binaries.parent.name / binaries.name
+
+
+def _holder(lock: Path) -> str:
+    """The process number a lock file names; empty where there is no lock (a server that ends takes it along)."""
+    try:
+        return lock.read_text().split("\n", 1)[0]
+    except FileNotFoundError:
+        return ""
 
 
 def _is_postgres(pid: str, data: Path) -> bool:

@@ -306,6 +306,22 @@ def test_a_lock_of_a_living_server_on_the_same_data_is_respected(
     assert (made.data / "postmaster.pid").exists()
 
 
+def test_a_lock_that_its_server_takes_along_while_it_is_read_is_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = server(tmp_path)
+    lock, read = made.data / "postmaster.pid", Path.read_text
+    lock.write_text(f"{os.getpid()}\n")
+
+    def ended(file: Path) -> str:
+        lock.unlink()
+        return read(file)
+
+    monkeypatch.setattr(Path, "read_text", ended)
+    made._clear_stale_lock()
+    assert not lock.exists()
+
+
 @pytest.mark.parametrize("left", ["", "\n", "not a number\n"])
 def test_a_lock_a_crash_left_half_written_does_not_stop_the_next_start(tmp_path: Path, left: str) -> None:
     made = server(tmp_path)

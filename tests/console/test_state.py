@@ -217,6 +217,23 @@ def test_a_leftover_that_does_not_end_is_killed(state: State, cleanup: ExitStack
     assert child.wait(5) == -signal.SIGKILL
 
 
+def test_a_leftover_that_ends_before_it_can_be_killed_is_no_error(
+    state: State, monkeypatch: pytest.MonkeyPatch, cleanup: ExitStack
+) -> None:
+    child, kill = sleeper(cleanup), os.kill
+    state.remember_pids({"trading": child.pid})
+
+    def late(pid: int, number: int) -> None:
+        kill(child.pid, number)
+        child.wait()
+        kill(pid, number)
+
+    monkeypatch.setattr(os, "kill", late)
+    state.await_leftovers(0)
+    monkeypatch.undo()
+    assert child.poll() == -signal.SIGKILL
+
+
 def test_another_process_that_got_the_number_of_a_dead_child_is_left_alone(state: State, cleanup: ExitStack) -> None:
     child = sleeper(cleanup)
     state.folder.mkdir()
