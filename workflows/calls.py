@@ -9,9 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from temporalio import workflow
+from temporalio import exceptions, workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 T = TypeVar("T")
 
@@ -23,7 +22,7 @@ ATTEMPT = timedelta(seconds=10)
 SLOW_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=250), backoff_coefficient=1.6, maximum_interval=timedelta(seconds=5)
 )
-FAILED = (ActivityError, ApplicationError, TimeoutError)
+FAILED = (exceptions.ActivityError, exceptions.ApplicationError, exceptions.TimeoutError)
 """What a call raises in the end: a local activity that failed its own error; one that timed out the first, or the last
 when its history is read again."""
 
