@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NoReturn
 
+import uvloop
 from pydantic import ValidationError
 
 from overround.logs import configure
@@ -52,7 +53,7 @@ def main(name: str, run: Callable[[Settings], Awaitable[None]]) -> NoReturn:
     try:
         settings = checked(Settings())
         configure(settings.log_level)
-        asyncio.run(_as_coroutine(run, settings))
+        uvloop.run(_as_coroutine(run, settings))
     except ValidationError as error:
         leave(BAD_CONFIGURATION, f"{name}: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}")
     except BadSetting as error:

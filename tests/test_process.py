@@ -60,6 +60,11 @@ def test_work_that_ends_in_order_exits_with_zero() -> None:
     assert ends("pass", COMPLETE) == (0, [])
 
 
+def test_work_runs_on_the_faster_loop() -> None:
+    code, lines = ends("raise RuntimeError(type(asyncio.get_running_loop()).__module__)", COMPLETE)
+    assert (code, lines) == (1, ["part stopped: RuntimeError('uvloop')"])
+
+
 def test_a_bad_setting_exits_so_that_nobody_starts_it_again() -> None:
     code, lines = ends("pass", {**COMPLETE, "DATABASE_URL": ""})
     assert (code, lines) == (BAD_CONFIGURATION, ["part: set DATABASE_URL"])

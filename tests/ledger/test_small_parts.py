@@ -13,7 +13,7 @@ from overround.domain.markets import Instrument
 from overround.domain.orders import Seen
 from overround.feed.messages import Fixture, Score
 from overround.ledger import alarms, configs, fixtures, heartbeats, lookups, progress
-from overround.ledger.db import normalise
+from overround.ledger.db import connect, normalise
 from tests.domain.desk import KEY, instrument
 from tests.domain.vectors import D
 from tests.ledger.desk import CLIENT, OWNER, Hedge, accepted, claim, fill, owner, rows, spec, write
@@ -251,6 +251,20 @@ def test_a_ledger_that_does_not_answer_is_an_error() -> None:
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_any_way_to_write_an_address_will_do(scheme: str) -> None:
     assert normalise(f"{scheme}://db.invalid/ledger") == "postgresql+psycopg://db.invalid/ledger"
+
+
+async def test_the_connection_used_last_is_used_next(ledger_url: str) -> None:
+    """It has the statements prepared, and its server process has them in mind."""
+    engine = connect(ledger_url, pool=2)
+    pids = []
+    async with engine.connect() as first:
+        async with engine.connect() as second:
+            pids.append((await second.exec_driver_sql("SELECT pg_backend_pid()")).scalar_one())
+        pids.append((await first.exec_driver_sql("SELECT pg_backend_pid()")).scalar_one())
+    async with engine.connect() as again:
+        pids.append((await again.exec_driver_sql("SELECT pg_backend_pid()")).scalar_one())
+    await engine.dispose()
+    assert pids[0] != pids[1] == pids[2]
 
 
 @pytest.mark.parametrize(
