@@ -7,7 +7,9 @@ import secrets
 import shutil
 import signal
 import time
+from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,17 @@ from console.embedded.postgres import write_private
 from console.embedded.process import StartError, birth, free_port, port_taken
 
 LOCK = "overround.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A part that needs ``count`` consecutive ports from ``wanted`` on, as ``setting`` says; 0 has them picked."""
+
+    name: str
+    wanted: int
+    setting: str
+    host: str = "127.0.0.1"
+    count: int = 1
 
 
 class State:
@@ -55,21 +68,22 @@ class State:
         if not all((entry / LOCK).exists() for entry in self.folder.iterdir()):
             raise StartError(f"OVERROUND_STATE_DIR: {self.folder} was not made by overround and will not be cleared")
 
-    def port(self, name: str, wanted: int, setting: str, host: str = "127.0.0.1", count: int = 1) -> int:
-        """The port to use: the one asked for (``StartError`` when taken), or a remembered free one for 0.
+    def ports(self, *asks: Ask) -> dict[str, int]:
+        """The first port of each part: the one asked for (``StartError`` when taken), or for 0 a remembered free one.
 
-        ``count`` consecutive ports must be free for 0; an explicit choice is checked at its first port only.
+        No two parts get the same. An explicit choice is checked at its first port only.
         """
-        if wanted:
-            if port_taken(wanted, host):
-                raise StartError(f"port {wanted} is taken: set {setting} to a free one, or to 0 to have one picked")
-            return wanted
-        remembered = self._read("ports.json")
-        chosen = remembered.get(name)
-        if type(chosen) is not int or chosen <= 0 or not _all_free(chosen, count, host):
-            chosen = _free_range(count, host)
-            self._write("ports.json", json.dumps({**remembered, name: chosen}))
-        return chosen
+        remembered, found, given = self._read("ports.json"), dict[str, int](), set[int]()
+        for ask in sorted(asks, key=lambda ask: ask.wanted == 0):  # nothing is picked that another part asks for
+            if ask.wanted:
+                first = _asked(ask, found.values())
+            else:
+                first = remembered[ask.name] = _picked(ask, remembered.get(ask.name), given)
+            found[ask.name] = first
+            given.update(range(first, first + ask.count))
+        if remembered:
+            self._write("ports.json", json.dumps(remembered))
+        return found
 
     def secret(self) -> str:
         """The key that encrypts credentials at rest, made at the first start."""
@@ -119,13 +133,24 @@ class State:
         return body if isinstance(body, dict) else {}
 
 
-def _all_free(first: int, count: int, host: str) -> bool:
-    return first + count <= 65536 and not any(port_taken(port, host) for port in range(first, first + count))
+def _asked(ask: Ask, others: Collection[int]) -> int:
+    problem = "asked for twice" if ask.wanted in others else "taken" if port_taken(ask.wanted, ask.host) else ""
+    if problem:
+        raise StartError(f"port {ask.wanted} is {problem}: set {ask.setting} to a free one, or to 0 to have one picked")
+    return ask.wanted
 
 
-def _free_range(count: int, host: str) -> int:
+def _picked(ask: Ask, remembered: object, given: Collection[int]) -> int:
+    """The remembered port if it will do, else another, with ``count - 1`` free ones behind it."""
+    if type(remembered) is int and remembered > 0 and _all_free(ask, remembered, given):
+        return remembered
     for _ in range(100):
-        first = free_port(host)
-        if _all_free(first, count, host):
+        first = free_port(ask.host)
+        if _all_free(ask, first, given):
             return first
-    raise StartError(f"no {count} free consecutive ports on {host}")
+    raise StartError(f"no {ask.count} free consecutive ports on {ask.host}")
+
+
+def _all_free(ask: Ask, first: int, given: Collection[int]) -> bool:
+    wanted = range(first, first + ask.count)
+    return wanted.stop <= 65536 and not any(port in given or port_taken(port, ask.host) for port in wanted)

@@ -14,7 +14,7 @@ from console.embedded.supervisor import Stopped, StopRequests, Supervisor
 from console.embedded.temporal import TemporalServer, apart, healthy
 from console.live import LiveLine
 from console.product import Product
-from console.state import State
+from console.state import Ask, State
 from overround.settings import Settings
 
 
@@ -104,19 +104,20 @@ class Session:
         self._ready(part.name for part in processes)
 
     def _ports(self) -> Ports:
-        s, port = self.settings, self.state.port
-        wanted = {
-            "api": port("api", s.api_port, "OVERROUND_API_PORT", s.api_host),
-            "paper": port("paper", s.paper_port, "OVERROUND_PAPER_PORT", count=children.PAPER_PORTS),
-        }
+        s = self.settings
+        asks = [
+            Ask("api", s.api_port, "OVERROUND_API_PORT", s.api_host),
+            Ask("paper", s.paper_port, "OVERROUND_PAPER_PORT", count=children.PAPER_PORTS),
+        ]
         if not s.database_url:
-            wanted["postgres"] = port("postgres", s.postgres_port, "OVERROUND_POSTGRES_PORT")
+            asks.append(Ask("postgres", s.postgres_port, "OVERROUND_POSTGRES_PORT"))
         if not s.temporal_address:
-            wanted["temporal"] = port("temporal", s.temporal_port, "OVERROUND_TEMPORAL_PORT")
-            wanted["temporal_ui"] = port("temporal_ui", s.temporal_ui_port, "OVERROUND_TEMPORAL_UI_PORT")
-            metrics = port("temporal_metrics", s.temporal_metrics_port, "OVERROUND_TEMPORAL_METRICS_PORT")
-            wanted["temporal_metrics"] = metrics
-        return Ports(**wanted)
+            asks += [
+                Ask("temporal", s.temporal_port, "OVERROUND_TEMPORAL_PORT"),
+                Ask("temporal_ui", s.temporal_ui_port, "OVERROUND_TEMPORAL_UI_PORT"),
+                Ask("temporal_metrics", s.temporal_metrics_port, "OVERROUND_TEMPORAL_METRICS_PORT"),
+            ]
+        return Ports(**self.state.ports(*asks))
 
     def _launch_postgres(self, ports: Ports) -> tuple[str, Postgres | None]:
         if self.settings.database_url:

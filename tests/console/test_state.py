@@ -10,13 +10,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from console import state as module
 from console.embedded.process import StartError, birth, free_port
-from console.state import LOCK, State
+from console.state import LOCK, Ask, State
 
 
 @pytest.fixture
@@ -104,17 +105,24 @@ def test_only_what_an_up_made_may_be_cleared(tmp_path: Path) -> None:
 # -- ports -------------------------------------------------------------------------------------------------------------
 
 
+API = Ask("api", 0, "OVERROUND_API_PORT")
+
+
+def paper(count: int = 1, wanted: int = 0) -> Ask:
+    return Ask("paper", wanted, "OVERROUND_PAPER_PORT", count=count)
+
+
 def test_a_port_that_was_picked_is_picked_again(state: State) -> None:
-    first = state.port("api", 0, "OVERROUND_API_PORT")
-    assert State(state.folder).port("api", 0, "OVERROUND_API_PORT") == first
-    assert state.port("paper", 0, "OVERROUND_PAPER_PORT") != first or first == 0
+    first = state.ports(API)["api"]
+    assert State(state.folder).ports(API)["api"] == first
+    assert state.ports(paper())["paper"] != first or first == 0
     assert mode(state.folder / "ports.json") == 0o600
 
 
 def test_a_remembered_port_that_is_taken_now_is_replaced(state: State, cleanup: ExitStack) -> None:
-    first = state.port("api", 0, "OVERROUND_API_PORT")
+    first = state.ports(API)["api"]
     cleanup.enter_context(socket.create_server(("127.0.0.1", first)))
-    second = state.port("api", 0, "OVERROUND_API_PORT")
+    second = state.ports(API)["api"]
     assert second != first
     assert json.loads((state.folder / "ports.json").read_text())["api"] == second
 
@@ -123,7 +131,7 @@ def test_a_remembered_port_that_is_taken_now_is_replaced(state: State, cleanup: 
 def test_a_remembered_port_that_is_none_is_replaced(state: State, remembered: object) -> None:
     state.folder.mkdir()
     (state.folder / "ports.json").write_text(json.dumps({"paper": remembered}))
-    found = state.port("paper", 0, "OVERROUND_PAPER_PORT", count=4)
+    found = state.ports(paper(4))["paper"]
     assert type(found) is int
     assert 1024 < found < 65_532
 
@@ -133,31 +141,53 @@ def test_a_file_a_crash_left_half_written_is_as_good_as_none(state: State, body:
     state.folder.mkdir()
     for name in ("ports.json", "run.json", "pids.json"):
         (state.folder / name).write_text(body)
-    assert state.port("api", 0, "OVERROUND_API_PORT") > 0
+    assert state.ports(API)["api"] > 0
     assert state.read_run() == {}
     state.await_leftovers(0)
 
 
 def test_every_one_of_consecutive_ports_is_free(state: State, cleanup: ExitStack) -> None:
-    first = state.port("paper", 0, "OVERROUND_PAPER_PORT", count=5)
+    first = state.ports(paper(5))["paper"]
     cleanup.enter_context(socket.create_server(("127.0.0.1", first + 4)))
-    again = state.port("paper", 0, "OVERROUND_PAPER_PORT", count=5)
+    again = state.ports(paper(5))["paper"]
     assert not set(range(again, again + 5)) & {first + 4}
 
 
 def test_a_chosen_port_is_used_as_it_is_or_refused(state: State, cleanup: ExitStack) -> None:
     chosen = free_port()
-    assert state.port("api", chosen, "OVERROUND_API_PORT") == chosen
+    assert state.ports(replace(API, wanted=chosen))["api"] == chosen
     assert not (state.folder / "ports.json").exists()
     cleanup.enter_context(socket.create_server(("127.0.0.1", chosen)))
     with pytest.raises(StartError, match=f"port {chosen} is taken: set OVERROUND_API_PORT"):
-        state.port("api", chosen, "OVERROUND_API_PORT")
+        state.ports(replace(API, wanted=chosen))["api"]
+
+
+@pytest.mark.parametrize("wanted", [{"api": 20_005}, {}], ids=["asked for", "picked"])
+@pytest.mark.parametrize("remembered", [{}, {"api": 20_005, "paper": 20_000}], ids=["first start", "later start"])
+def test_no_part_gets_a_port_of_another(
+    state: State, monkeypatch: pytest.MonkeyPatch, wanted: dict[str, int], remembered: dict[str, int]
+) -> None:
+    """None is taken yet: they are all settled before anything starts."""
+    state.folder.mkdir()
+    (state.folder / "ports.json").write_text(json.dumps(remembered))
+    drawn = iter([20_005, 20_000, 20_003, 20_006, 20_010, 20_030])
+    monkeypatch.setattr(module, "free_port", lambda host: next(drawn))
+    monkeypatch.setattr(module, "port_taken", lambda port, host: False)
+    found = state.ports(paper(10), replace(API, wanted=wanted.get("api", 0)))
+    assert found["api"] not in range(found["paper"], found["paper"] + 10)
+    assert found["api"] == 20_005 or not wanted
+
+
+def test_two_parts_that_ask_for_one_port_are_told_so(state: State) -> None:
+    chosen = free_port()
+    with pytest.raises(StartError, match=f"port {chosen} is asked for twice: set OVERROUND_PAPER_PORT to a free one"):
+        state.ports(replace(API, wanted=chosen), paper(4, chosen))
 
 
 def test_a_machine_without_enough_free_ports_is_told_so(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "port_taken", lambda port, host: True)
     with pytest.raises(StartError, match="no 32 free consecutive ports"):
-        state.port("paper", 0, "OVERROUND_PAPER_PORT", count=32)
+        state.ports(paper(32))["paper"]
 
 
 # -- what it keeps -----------------------------------------------------------------------------------------------------
