@@ -95,9 +95,13 @@ class OrderWorkflow:
 
     @workflow.signal
     def recorded(self, items: list[RecordedOrder]) -> None:
-        """Orders the ledger says are ours: any we do not know were lost in a crash and are adopted."""
+        """Orders as the ledger has them: any we do not know were lost in a crash and are adopted; what it shows
+        otherwise than we know is written again."""
         self._wake()
         for item in items:
+            key = item.order.spec.client_order_id
+            if key in self._orders and item.order.shown != self._orders[key].shown:
+                self._projected.pop(key, None)
             self._adopt(item.order)
 
     @workflow.signal
@@ -246,9 +250,8 @@ class OrderWorkflow:
 
     def _spec(self, quote: Desired) -> OrderSpec:
         assert self._terms is not None
-        self._step += 1
         return OrderSpec(
-            client_order_id(self._chain, self._step),
+            self._next_id(),
             quote.outcome_id,
             quote.price,
             quote.size,
@@ -259,6 +262,14 @@ class OrderWorkflow:
             self._now() // 1000 + self._terms.config.order_seconds,
             sent_at=self._now(),
         )
+
+    def _next_id(self) -> str:
+        """The id of the next order. One held already was placed by a task that was lost, and adopted."""
+        while True:
+            self._step += 1
+            key = client_order_id(self._chain, self._step)
+            if key not in self._orders:
+                return key
 
     def _placed(self, item: PlacedItem) -> None:
         key = item.client_order_id
@@ -473,19 +484,9 @@ class OrderWorkflow:
         """What an operator reads on the workflow's page."""
         quiet = self._quiet_because()
         lines = [f"**{self._owner.title or self._owner.fixture_id}** on {self._owner.exchange}: {quiet or 'quoting'}"]
-        lines += [f"- {describe(order)}" for order in self._orders.values() if order.open or order.filled > ZERO]
+        lines += [f"- {order.describe()}" for order in self._orders.values() if order.open or order.filled > ZERO]
         workflow.set_current_details("\n".join([lines[0], "", *lines[1:60]]))
         state = "QUIET" if quiet else "QUOTING"
         if state != self._state and workflow.info().typed_search_attributes:
             workflow.upsert_search_attributes([STATE.value_set(state)])
         self._state = state
-
-
-def describe(order: Order) -> str:
-    """One order in plain words."""
-    spec = order.spec
-    doubt = ", answer lost" if order.unknown else ""
-    return (
-        f"{order.status}{doubt}: {spec.action} {spec.size} @ {spec.price} against outcome {spec.outcome_id} "
-        f"(bookmaker {spec.odds}), filled {order.filled} — `{spec.client_order_id}`"
-    )

@@ -148,27 +148,44 @@ class Order:
         return sum((fill.size for fill in self.fills.values()), ZERO)
 
     @property
+    def traded(self) -> Decimal:
+        """Contracts filled by the trades we hold or, where it is ahead of them, by the venue's own total."""
+        return max(self.filled, self.reported)
+
+    @property
     def remaining(self) -> Decimal:
         """Contracts that may still fill; zero once the order is over."""
         if self.status in TERMINAL:
             return ZERO
-        return max(ZERO, self.spec.size - max(self.filled, self.reported))
+        return max(ZERO, self.spec.size - self.traded)
 
     @property
     def open(self) -> bool:
         return self.status in OPEN
 
+    @property
+    def shown(self) -> tuple[OrderStatus, Decimal, bool]:
+        """What the ledger shows of its state."""
+        return self.status, self.traded, self.unknown
+
+    def describe(self) -> str:
+        """The order in plain words."""
+        doubt = ", answer lost" if self.unknown else ""
+        return (
+            f"{self.status}{doubt}: {self.spec.action} {self.spec.size} @ {self.spec.price} against outcome "
+            f"{self.spec.outcome_id} (bookmaker {self.spec.odds}), filled {self.filled} — `{self.spec.client_order_id}`"
+        )
+
 
 def _live_status(order: Order) -> OrderStatus:
-    done = max(order.filled, order.reported)
-    if done >= order.spec.size:
+    if order.traded >= order.spec.size:
         return OrderStatus.FILLED
-    return OrderStatus.PARTIAL if done > ZERO else OrderStatus.PLACED
+    return OrderStatus.PARTIAL if order.traded > ZERO else OrderStatus.PLACED
 
 
 def _settled_size(order: Order) -> Order:
     """Re-derive the status after the filled size changed."""
-    if max(order.filled, order.reported) >= order.spec.size:
+    if order.traded >= order.spec.size:
         return replace(order, status=OrderStatus.FILLED, unknown=False, cancelling=False)
     if order.status is OrderStatus.FILLED:
         # A failed trade took size back: what is left of a finished order is not resting any more.

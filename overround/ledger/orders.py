@@ -181,14 +181,13 @@ async def project_all(connection: AsyncConnection, owner: Owner, orders: Sequenc
 
 def _projection(order: Order, version: int, old: RowMapping) -> dict[str, object]:
     """The columns of ``WRITE``, in its order."""
-    filled = max(order.filled, order.reported)
     last = max((fill.at for fill in order.fills.values()), default=None)
     return {
         "client_order_id": order.spec.client_order_id,
         "status": order.status,
-        "filled": filled,
+        "filled": order.traded,
         "remaining": order.remaining,
-        "matched_status": matched_status(filled, order.spec.size),
+        "matched_status": matched_status(order.traded, order.spec.size),
         "unknown": order.unknown,
         "reason": order.reason,
         "venue_order_id": order.venue_order_id,

@@ -284,6 +284,33 @@ async def test_a_recorded_order_is_adopted_and_kept_or_cancelled_by_the_odds(
         assert it.desk.ledger[right].status == "PLACED"
 
 
+async def test_a_ledger_that_shows_an_order_otherwise_than_its_owner_is_written_again(
+    time_skipping: WorkflowEnvironment, task_queue: str
+) -> None:
+    async with market(time_skipping, task_queue) as it:
+        await it.quote()
+        await it.rests("0.46", "0.47")
+        open_then = list(it.desk.ledger.values())
+        await it.quote(pull="suspended")
+        await it.rests()
+        it.desk.ledger |= {order.spec.client_order_id: order for order in open_then}
+        await it.handle.signal("recorded", [RecordedOrder(order) for order in open_then])
+        await until(lambda: set(it.desk.status().values()) == {"CANCELLED"}, "written again")
+
+
+async def test_a_reminder_of_what_the_ledger_has_right_writes_nothing(
+    time_skipping: WorkflowEnvironment, task_queue: str
+) -> None:
+    async with market(time_skipping, task_queue) as it:
+        await it.quote()
+        await it.rests("0.46", "0.47")
+        await it.pass_time(1)
+        written = it.desk.count("project_orders")
+        await it.handle.signal("recorded", [RecordedOrder(order) for order in it.desk.ledger.values()])
+        await it.pass_time(1)
+        assert it.desk.count("project_orders") == written
+
+
 async def test_the_gate_stops_and_opens_again(time_skipping: WorkflowEnvironment, task_queue: str) -> None:
     async with market(time_skipping, task_queue) as it:
         await it.quote()
