@@ -36,11 +36,13 @@ class Slots:
                 return await self._first_free(places)
 
     async def free(self, place: int) -> None:
-        """Give a place back."""
+        """Give a place back. A session that has ended gave back all of its own."""
         async with self._busy:
             self._held.discard(place)
+            if self._session is None:
+                return
             try:
-                await (await self._connection()).execute(select(func.pg_advisory_unlock(place)))
+                await self._session.execute(select(func.pg_advisory_unlock(place)))
             except DBAPIError:
                 await self._reconnect()
 

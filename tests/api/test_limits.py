@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from api.connections import Slots
 from api.limits import untouched
+from overround.ledger.db import connect
 from tests.api.conftest import Api, running
 from tests.api.sockets import opened
 
@@ -123,3 +124,17 @@ async def test_places_of_a_process_that_died_are_free_again(api: Api, database_u
     assert len({place for place in taken if place is not None}) == 5
     assert taken[-1] is None
     await living.close()
+
+
+async def test_a_place_given_back_after_the_end_opens_no_session(database_url: str) -> None:
+    """Sockets that are cut by the end of the process give their places back when it has closed everything."""
+    engine = connect(database_url, pool=2)
+    slots = Slots(engine.execution_options(isolation_level="AUTOCOMMIT"))
+    place = await slots.take(7)
+    assert place is not None
+    await slots.close()
+    await slots.free(place)
+    assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    assert await slots.take(7) == place
+    await slots.close()
+    await engine.dispose()
