@@ -187,7 +187,7 @@ async def test_rate_limit_says_how_long_and_later_calls_wait() -> None:
 
 
 async def test_headers_saying_nothing_is_left_slow_the_next_call_before_a_429() -> None:
-    """Three calls are allowed in each second of the clock: six cannot all be in the rest of one and the whole next."""
+    """Three calls are allowed in each second of the clock: wherever the first falls, one second gets three of six."""
     async with desk(calm(rate_per_second=3)) as d:
         started = asyncio.get_running_loop().time()
         for _ in range(6):
