@@ -72,22 +72,23 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 @asynccontextmanager
 async def running(settings: Settings, timing: Timing, queue: str) -> AsyncIterator[Context]:
     """Everything the requests share, from first to last."""
-    pool = connect(settings.database_url)
-    single = pool.execution_options(isolation_level="AUTOCOMMIT")
-    reader = pool.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    keys = KeyRing(single, settings.secret_key, timing.key_cache)
-    hub, slots, temporal = Hub(single), Slots(single), await connect_lazily(settings)
+    engine = connect(settings.database_url, autocommit=True)
+    keeper = connect(settings.database_url, pool=2)
+    keys = KeyRing(engine, settings.secret_key, timing.key_cache)
+    hub, slots, temporal = Hub(engine), Slots(engine), await connect_lazily(settings)
     retention = timedelta(hours=settings.event_retention_hours)
-    pruning = asyncio.create_task(keep_pruning(pool, retention, timing.prune))
-    folding = asyncio.create_task(keep_folding(pool, timing.fold))
+    pruning = asyncio.create_task(keep_pruning(keeper, retention, timing.prune))
+    folding = asyncio.create_task(keep_folding(keeper, timing.fold))
     try:
-        yield Context(settings, timing, single, reader, keys, hub, slots, temporal, queue)
+        yield Context(settings, timing, engine, keys, hub, slots, temporal, queue)
     finally:
         pruning.cancel()
         folding.cancel()
+        await asyncio.wait([pruning, folding])
         await hub.close()
         await slots.close()
-        await pool.dispose()
+        await engine.dispose()
+        await keeper.dispose()
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -32,7 +32,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``engine`` is for single statements in autocommit; requests read through ``reader``, one snapshot each.
+    """``engine`` is for single statements in autocommit; see ``reading`` and ``writing`` for more than one.
 
     ``temporal`` connects at its first use; commands go to the workers of ``queue``.
     """
@@ -40,7 +40,6 @@ class Context:
     settings: Settings
     timing: Timing
     engine: AsyncEngine
-    reader: AsyncEngine
     keys: KeyRing
     hub: Hub
     slots: Slots
@@ -56,8 +55,16 @@ def context_of(connection: HTTPConnection) -> Context:
 
 
 @asynccontextmanager
+async def reading(context: Context) -> AsyncIterator[AsyncConnection]:
+    """Read only, and every statement sees the same moment."""
+    async with context.engine.connect() as connection:
+        await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        yield connection
+
+
+@asynccontextmanager
 async def writing(context: Context) -> AsyncIterator[AsyncConnection]:
-    """One transaction, undone by an exception. (An engine made from ``engine`` would go on committing by itself.)"""
+    """One transaction, undone by an exception."""
     async with context.engine.connect() as connection:
         await connection.execution_options(isolation_level="READ COMMITTED")
         async with connection.begin():
@@ -65,7 +72,7 @@ async def writing(context: Context) -> AsyncIterator[AsyncConnection]:
 
 
 async def _reader(request: Request) -> AsyncIterator[AsyncConnection]:
-    async with context_of(request).reader.connect() as connection:
+    async with reading(context_of(request)) as connection:
         yield connection
 
 

@@ -6,7 +6,7 @@ from fastapi import Body, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.commands import by_whom, command
-from api.context import Reader
+from api.context import Reader, reading
 from api.errors import absent
 from api.exact import ExactJSON, ExactRoute
 from api.limits import Caller
@@ -58,7 +58,7 @@ async def _command(once: OnceOnly, caller: KeyOwner, word: Command, why: Control
     async def work(attempt: Attempt) -> Item:
         request = ControlRequest(word, await by_whom(once.context, caller), why.reason)
         result = await command(once.context, caller.client, request, attempt.request_id)
-        async with once.context.reader.connect() as reader:
+        async with reading(once.context) as reader:
             return {**await status_of(reader, caller.client), "result": result.result}
 
     return await once.answer(work)

@@ -9,7 +9,7 @@ from fastapi import Body, Request
 from sqlalchemy import func, select
 
 from api.commands import command
-from api.context import Reader, context_of
+from api.context import Reader, context_of, reading
 from api.exact import ExactJSON
 from api.operator.access import Caller, Operator
 from api.operator.clients import known
@@ -42,7 +42,7 @@ async def _command(request: Request, operator: Operator, scope: str, word: Comma
 
 async def _everybody(request: Request, operator: Operator, word: Command, why: Why) -> ExactJSON:
     result = await _command(request, operator, GLOBAL, word, why)
-    async with context_of(request).reader.connect() as reader:
+    async with reading(context_of(request)) as reader:
         return ExactJSON({**await _system(reader), "result": result})
 
 
@@ -93,7 +93,7 @@ async def _client(
 ) -> ExactJSON:
     await known(reader, client)
     result = await _command(request, operator, client, word, why)
-    async with context_of(request).reader.connect() as fresh:
+    async with reading(context_of(request)) as fresh:
         return ExactJSON({**(await status_of(fresh, client)), "result": result})
 
 

@@ -15,11 +15,16 @@ def normalise(url: str) -> str:
     return url
 
 
-def connect(url: str, *, pool: int = 10) -> AsyncEngine:
+def connect(url: str, *, pool: int = 10, autocommit: bool = False) -> AsyncEngine:
     """An engine with a small pool that survives a server restart (stack sheet, section 3). The connection used last is
-    used next: it has the statements prepared. Its errors name no values: secrets and digests travel as parameters."""
+    used next: it has the statements prepared. Its errors name no values: secrets and digests travel as parameters.
+
+    With ``autocommit`` each statement commits by itself, unless a connection is given another isolation level once it
+    is held. Never give one to an engine's ``execution_options``: who is cancelled while it is set loses the connection.
+    """
     return create_async_engine(
         normalise(url),
+        isolation_level="AUTOCOMMIT" if autocommit else None,
         pool_size=pool,
         max_overflow=0,
         pool_use_lifo=True,

@@ -33,11 +33,15 @@ QUICK = Timing(subscribe=30.0, heartbeat=60.0, key_cache=0.0, fold=3600.0)
 
 @dataclass
 class Api:
-    """One API process and who may call it. ``demo`` and ``rival`` are clients with a key each."""
+    """One API process and who may call it. ``demo`` and ``rival`` are clients with a key each.
+
+    Statements of ``single`` commit by themselves.
+    """
 
     url: str
     http: httpx.AsyncClient
     engine: AsyncEngine
+    single: AsyncEngine
     keys: dict[str, str] = field(default_factory=dict)
 
     async def get(self, path: str, *, by: str = "demo", **query: Any) -> httpx.Response:
@@ -76,15 +80,16 @@ def settings_for(database_url: str, **changes: Any) -> Settings:
 @asynccontextmanager
 async def running(database_url: str, *, timing: Timing = QUICK, **changes: Any) -> AsyncIterator[Api]:
     """An API process on ``database_url``; ``changes`` are settings."""
-    engine = connect(database_url, pool=4)
+    engine, single = connect(database_url, pool=4), connect(database_url, pool=4, autocommit=True)
     try:
         async with (
             serve(create_app(settings_for(database_url, **changes), timing)) as url,
             httpx.AsyncClient(base_url=url, trust_env=False) as http,
         ):
-            yield Api(url, http, engine)
+            yield Api(url, http, engine, single)
     finally:
         await engine.dispose()
+        await single.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -123,7 +128,7 @@ async def api(process: Api) -> Api:
             break
     else:
         await _empty(process)
-    return Api(process.url, process.http, process.engine, await _seed(process.engine))
+    return Api(process.url, process.http, process.engine, process.single, await _seed(process.engine))
 
 
 @pytest.fixture(scope="session")

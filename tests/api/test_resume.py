@@ -23,6 +23,7 @@ from overround.ledger.outbox import Stored
 from tests.api.conftest import Api, running
 from tests.api.sockets import Socket, opened
 from tests.api.writing import committed, grow_old, many, rolled_back, say
+from tests.support.waiting import until
 
 
 async def left_after(api: Api, *channels: str) -> int:
@@ -327,11 +328,10 @@ async def test_who_stalls_while_catching_up_is_cut_with_a_reason_and_delays_nobo
 async def test_what_is_pruned_before_it_is_told_ends_the_catching_up(api: Api) -> None:
     before = await left_after(api)
     await many(api.engine, 1, 10)
-    engine = api.engine.execution_options(isolation_level="AUTOCOMMIT")
-    hub = Hub(engine)
+    hub = Hub(api.single)
     subscription = Subscription("demo", frozenset({"orders"}), Outbox())
     await hub.join(subscription)
-    replay = Replay(engine, hub, subscription, before)
+    replay = Replay(api.single, hub, subscription, before)
     assert await replay.obstacle() is None
     await grow_old(api.engine, 5, hours=2)
     await outbox.prune(api.engine, timedelta(hours=1))
@@ -381,18 +381,19 @@ async def test_clients_that_do_not_read_leave_the_connections_to_the_others(
     monkeypatch.setattr("api.broadcast.REPLAYS", 1)
     before = await left_after(api)
     await many(api.engine, 1, 3000)
-    engine = api.engine.execution_options(isolation_level="AUTOCOMMIT")
-    hub = Hub(engine)
-    waiting = []
-    for _ in range(3):
-        subscription = Subscription("demo", frozenset({"orders"}), Outbox())
-        await hub.join(subscription)
-        waiting.append(asyncio.create_task(Replay(engine, hub, subscription, before).run()))
-    done, _ = await asyncio.wait(waiting, timeout=0.5)
-    assert not done
-    assert not hub.replaying.locked()
+    hub = Hub(api.single)
+    readers = [Subscription("demo", frozenset({"orders"}), Outbox()) for _ in range(3)]
+    for reader in readers:
+        await hub.join(reader)
+    waiting = [asyncio.create_task(Replay(api.single, hub, reader, before).run()) for reader in readers]
+    await until(
+        lambda: all(reader.outbox.frames.full() for reader in readers) and not hub.replaying.locked(),
+        "readers that are full and hold no connection",
+    )
+    assert not any(task.done() for task in waiting)
     for task in waiting:
         task.cancel()
+    await asyncio.wait(waiting)
     await hub.close()
 
 

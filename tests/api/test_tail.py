@@ -21,7 +21,7 @@ from tests.api.writing import committed, grow_old, rolled_back, say, unrelated
 
 @pytest.fixture
 async def reader(api: Api) -> AsyncIterator[AsyncConnection]:
-    async with api.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+    async with api.single.connect() as connection:
         yield connection
 
 
@@ -159,10 +159,9 @@ async def test_two_readers_of_a_busy_outbox_see_the_same_and_everything(api: Api
                     await connection.commit()
                     said.append(n)
 
-    engine = api.engine.execution_options(isolation_level="AUTOCOMMIT")
-    async with engine.connect() as first, engine.connect() as second:
+    async with api.single.connect() as first, api.single.connect() as second:
         tails = [await Tail.at_end(first), await Tail.at_end(second)]
-        work = asyncio.gather(*(write(base) for base in (0, 100)))  # as many as the pool has connections left
+        work = asyncio.gather(*(write(base) for base in (0, 100)))
         heard = [
             asyncio.create_task(_until(tail, reader, 999)) for tail, reader in zip(tails, (first, second), strict=True)
         ]

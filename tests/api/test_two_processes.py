@@ -32,7 +32,7 @@ async def served(
                 await asyncio.sleep(0.02)
         url = _address(ready)
         async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
-            yield Api(url, http, api.engine, api.keys), process
+            yield Api(url, http, api.engine, api.single, api.keys), process
     finally:
         if process.returncode is None:
             process.kill()

@@ -132,7 +132,8 @@ async def test_a_reader_amid_pruning_gets_all_or_is_told(engine: AsyncEngine) ->
     outcomes = set()
 
     async def read() -> None:
-        async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        async with engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
             for place in list(range(0, 240, 3)) * 2:
                 found = [event.number for event in await outbox.missed(connection, "a", ["orders"], place, 250, 300)]
                 told = await outbox.pruned(connection) > place

@@ -229,10 +229,10 @@ async def test_two_who_fold_at_once_count_nothing_twice(empty: AsyncEngine) -> N
 
 
 async def test_a_snapshot_is_exact_whatever_is_folded_meanwhile(empty: AsyncEngine) -> None:
-    frozen = empty.execution_options(isolation_level="REPEATABLE READ")
     async with empty.begin() as connection:
         order = await rows.order(connection, "demo", filled="10")
-    async with frozen.connect() as reader:
+    async with empty.connect() as reader:
+        await reader.execution_options(isolation_level="REPEATABLE READ")
         assert await mismatches(reader) == []
         async with empty.begin() as connection:
             await rows.fill(connection, order, size="10")

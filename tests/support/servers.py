@@ -1,5 +1,6 @@
 """The embedded servers as tests use them: one of each per session, a database per test."""
 
+import gc
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,4 +55,5 @@ def cloned_database(server: Postgres, template: str) -> Iterator[str]:
         try:
             yield server.url(name)
         finally:
+            gc.collect()  # closes what was cancelled while connecting: the server waits a minute for its password
             admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
