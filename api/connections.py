@@ -5,18 +5,25 @@ that dies gives its places back by dying.
 """
 
 import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+T = TypeVar("T")
 PER_KEY = 5
 SPACE = 0x6F76 << 48
 """Keeps our lock numbers apart from any other user of advisory locks."""
 
 
 class Slots:
-    """Places of keys held by this process. ``engine`` commits each statement by itself."""
+    """Places of keys held by this process. ``engine`` commits each statement by itself.
+
+    All sockets share the session: cancelling one of them must not end a statement on it, which would end the session.
+    """
 
     def __init__(self, engine: AsyncEngine, per_key: int = PER_KEY) -> None:
         self._engine = engine
@@ -24,9 +31,44 @@ class Slots:
         self._held: set[int] = set()
         self._session: AsyncConnection | None = None
         self._busy = asyncio.Lock()
+        self._work: set[asyncio.Future[Any]] = set()
 
     async def take(self, key_id: int) -> int | None:
-        """A place of the key, None when all are taken."""
+        """A place of the key, None when all are taken. Who is cancelled meanwhile holds none."""
+        taking = self._start(self._take(key_id))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            self._start(self._give_back(taking))
+            raise
+
+    async def free(self, place: int) -> None:
+        """Give a place back, cancelled or not. A session that has ended gave back all of its own."""
+        await asyncio.shield(self._start(self._free(place)))
+
+    async def close(self) -> None:
+        """Give everything back."""
+        while self._work:
+            await asyncio.wait(self._work)
+        async with self._busy:
+            self._held.clear()
+            if self._session is not None:
+                await self._session.invalidate()
+                await self._session.close()
+                self._session = None
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        return task
+
+    async def _give_back(self, taking: asyncio.Task[int | None]) -> None:
+        with suppress(SQLAlchemyError):
+            if (place := await taking) is not None:
+                await self._free(place)
+
+    async def _take(self, key_id: int) -> int | None:
         async with self._busy:
             places = range(SPACE + key_id * 8, SPACE + key_id * 8 + self._per_key)
             try:
@@ -35,8 +77,7 @@ class Slots:
                 await self._reconnect()
                 return await self._first_free(places)
 
-    async def free(self, place: int) -> None:
-        """Give a place back. A session that has ended gave back all of its own."""
+    async def _free(self, place: int) -> None:
         async with self._busy:
             self._held.discard(place)
             if self._session is None:
@@ -45,15 +86,6 @@ class Slots:
                 await self._session.execute(select(func.pg_advisory_unlock(place)))
             except DBAPIError:
                 await self._reconnect()
-
-    async def close(self) -> None:
-        """Give everything back."""
-        async with self._busy:
-            self._held.clear()
-            if self._session is not None:
-                await self._session.invalidate()
-                await self._session.close()
-                self._session = None
 
     async def _first_free(self, places: range) -> int | None:
         connection = await self._connection()

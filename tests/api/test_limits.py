@@ -114,8 +114,7 @@ async def test_two_processes_that_admit_at_once_let_five_sockets_of_a_key_in(api
 
 async def test_places_of_a_process_that_died_are_free_again(api: Api, database_url: str) -> None:
     """Its database session ends with it: nothing has to notice, and nothing can forget."""
-    engine = api.engine.execution_options(isolation_level="AUTOCOMMIT")
-    dying, living = Slots(engine), Slots(engine)
+    dying, living = Slots(api.single), Slots(api.single)
     assert [await dying.take(7) is None for _ in range(6)] == [False] * 5 + [True]
     assert await living.take(7) is None
     assert await living.take(8) is not None
@@ -128,8 +127,8 @@ async def test_places_of_a_process_that_died_are_free_again(api: Api, database_u
 
 async def test_a_place_given_back_after_the_end_opens_no_session(database_url: str) -> None:
     """Sockets that are cut by the end of the process give their places back when it has closed everything."""
-    engine = connect(database_url, pool=2)
-    slots = Slots(engine.execution_options(isolation_level="AUTOCOMMIT"))
+    engine = connect(database_url, pool=2, autocommit=True)
+    slots = Slots(engine)
     place = await slots.take(7)
     assert place is not None
     await slots.close()
@@ -138,3 +137,37 @@ async def test_a_place_given_back_after_the_end_opens_no_session(database_url: s
     assert await slots.take(7) == place
     await slots.close()
     await engine.dispose()
+
+
+@pytest.mark.parametrize("steps", range(12))
+async def test_who_is_cut_while_taking_a_place_takes_nothing_from_the_others(api: Api, steps: int) -> None:
+    """Sockets share one session: cancelled on it, a statement would end it, and everybody's place with it."""
+    slots, other = Slots(api.single), Slots(api.single)
+    assert await slots.take(7) is not None
+    cut = asyncio.create_task(slots.take(7))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    cut.cancel()
+    done, _ = await asyncio.wait([cut])
+    left = 3 if steps and not cut.cancelled() else 4
+    for _ in range(left):
+        assert await slots.take(7) is not None
+    assert [await slots.take(7), await other.take(7)] == [None, None]
+    await slots.close()
+    await other.close()
+    assert done
+
+
+@pytest.mark.parametrize("steps", range(12))
+async def test_who_is_cut_while_giving_a_place_back_has_given_it(api: Api, steps: int) -> None:
+    slots, other = Slots(api.single), Slots(api.single)
+    places = [await slots.take(7) for _ in range(5)]
+    assert places[0] is not None
+    cut = asyncio.create_task(slots.free(places[0]))
+    for _ in range(1 + steps):
+        await asyncio.sleep(0)
+    cut.cancel()
+    await asyncio.wait([cut])
+    assert [await slots.take(7), await slots.take(7), await other.take(7)] == [places[0], None, None]
+    await slots.close()
+    await other.close()
