@@ -1,6 +1,5 @@
 """The embedded servers as tests use them: one of each per session, a database per test."""
 
-import gc
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,8 @@ TEMPLATE = "template_overround"
 
 @contextmanager
 def running_postgres(state: Path) -> Iterator[Postgres]:
-    server = Postgres(state, options=(*FAST_AND_FORGETFUL, "max_connections=200"))
+    # dropping a database waits for those who were cancelled while connecting to it: by default a minute
+    server = Postgres(state, options=(*FAST_AND_FORGETFUL, "max_connections=200", "authentication_timeout=5s"))
     try:
         server.start()
         yield server
@@ -55,5 +55,4 @@ def cloned_database(server: Postgres, template: str) -> Iterator[str]:
         try:
             yield server.url(name)
         finally:
-            gc.collect()  # closes what was cancelled while connecting: the server waits a minute for its password
             admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
