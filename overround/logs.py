@@ -1,9 +1,13 @@
-"""Structured logs on standard error, one JSON object a line; secrets are never passed to a logger."""
+"""Structured logs on standard error, one JSON object a line; secrets are never passed to a logger.
+
+An exception is told with its frames, never with what their variables held: keys and headers among them.
+"""
 
 import logging
 import sys
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 TALKATIVE = ("httpx", "httpcore", "hpack", "websockets", "urllib3", "engineio", "socketio")
 """Libraries that log whole URLs, headers or frames, credentials included: their warnings are enough."""
@@ -18,7 +22,7 @@ def configure(level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     render: list[structlog.typing.Processor] = [
-        structlog.processors.dict_tracebacks,
+        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
         structlog.processors.JSONRenderer(default=str),
     ]
     handler = logging.StreamHandler(sys.stderr)

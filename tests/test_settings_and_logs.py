@@ -71,6 +71,26 @@ def test_every_line_is_one_json_object(logs: None, capsys: pytest.CaptureFixture
     assert all("timestamp" in line for line in (ours, theirs, failed))
 
 
+@pytest.mark.parametrize("name", ["ours", "theirs"])
+def test_an_exception_is_told_without_what_its_functions_held(
+    name: str, logs: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure("info")
+
+    def sign(private_key: str) -> None:
+        raise ValueError("broken")
+
+    logger = structlog.get_logger(name) if name == "ours" else logging.getLogger(name)
+    try:
+        sign("-".join(("the", "key")))
+    except ValueError:
+        logger.exception("failed")
+    said = capsys.readouterr().err
+    assert "the-key" not in said
+    (failure,) = json.loads(said)["exception"]
+    assert (failure["exc_type"], failure["frames"][-1]["name"]) == ("ValueError", "sign")
+
+
 @pytest.mark.parametrize("name", ["httpx", "httpcore.http11", "hpack.hpack", "websockets.client"])
 def test_libraries_that_log_credentials_stay_quiet_at_any_level(
     name: str, logs: None, capsys: pytest.CaptureFixture[str]
