@@ -15,6 +15,7 @@ from overround.ledger.events import PRIVATE
 from overround.ledger.outbox import Stored
 
 QUEUE = 2000
+STALL_SECONDS = 10.0
 RETRY_SECONDS = 1.0
 BURST = 500
 REPLAYS = 3
@@ -38,12 +39,24 @@ class Outbox:
         except asyncio.QueueFull:
             self.overflow.set()
 
+    async def tell(self, frame: str) -> None:
+        """Wait for room, as what is sent at the reader's own pace may. Never returns to a reader that stalls."""
+        if not self.frames.full():
+            self.put(frame)
+            return
+        try:
+            async with asyncio.timeout(STALL_SECONDS):
+                await self.frames.put(frame)
+        except TimeoutError:
+            self.overflow.set()
+            await asyncio.Event().wait()  # the session ends, and whoever tells with it
+
 
 @dataclass(eq=False, slots=True)
 class Subscription:
     """What one socket asked for. Live events behind ``after`` reach it; none while that is None.
 
-    While ``held`` is a list they wait there for what was missed to go first.
+    While ``held`` is a list they wait there for what has to go first.
     """
 
     client: str
@@ -58,21 +71,25 @@ class Subscription:
         return event.channel in self.channels and event.client == owner
 
     def offer(self, event: Stored, text: str) -> None:
-        """Take a live event, if it is new here and wanted."""
+        """Take a live event, if it is new here and wanted. After the first without room none is taken."""
         if self.after is None or event.number <= self.after or not self.wants(event):
             return
         if self.held is None:
             self.outbox.put(text)
-        elif len(self.held) < QUEUE:
+        elif len(self.held) < QUEUE and not self.outbox.overflow.is_set():
             self.held.append(text)
         else:
             self.outbox.overflow.set()
 
-    def release(self) -> None:
-        """What was held follows what was missed."""
-        held, self.held = self.held or [], None
-        for text in held:
-            self.outbox.put(text)
+    def hold(self, place: int) -> None:
+        """Every event behind ``place`` will be told, but none before ``go_live``."""
+        self.after, self.held = place, []
+
+    async def go_live(self) -> None:
+        """What was held goes out; what comes then is not held any more."""
+        while self.held:
+            await self.outbox.tell(self.held.pop(0))
+        self.held = None
 
 
 class Hub:

@@ -1,6 +1,5 @@
 """What a client missed: from its last number to the live events, without a seam."""
 
-import asyncio
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -11,7 +10,6 @@ from overround.ledger.outbox import Stored
 
 MOST = 50_000
 STEP = 500
-STALL_SECONDS = 10.0
 
 
 class Pruned(Exception):
@@ -52,15 +50,14 @@ class Replay:
     def _hold(self, place: int) -> int:
         """From here on live events are kept; what is missing until here is the last stretch."""
         goal = max(place, self.hub.position)
-        self.subscription.held = []
-        self.subscription.after = goal
+        self.subscription.hold(goal)
         return goal
 
     async def _step(self, place: int, goal: int) -> tuple[int, int]:
         """Tell some events; up to where, and how many."""
         events = await self._read(place, goal)
         for event in events:
-            await self._put(frame(event))
+            await self.subscription.outbox.tell(frame(event))
         return (events[-1].number if len(events) == STEP else goal), len(events)
 
     async def _read(self, place: int, goal: int) -> list[Stored]:
@@ -71,18 +68,6 @@ class Replay:
             if await outbox.pruned(connection) > place:
                 raise Pruned
         return events
-
-    async def _put(self, text: str) -> None:
-        frames = self.subscription.outbox.frames
-        if not frames.full():
-            self.subscription.outbox.put(text)
-            return
-        try:
-            async with asyncio.timeout(STALL_SECONDS):
-                await frames.put(text)
-        except TimeoutError:
-            self.subscription.outbox.overflow.set()
-            await asyncio.Event().wait()  # the session ends, and this task with it
 
     async def _too_many(self, connection: AsyncConnection) -> bool:
         client, channels = self.subscription.client, sorted(self.subscription.channels)

@@ -71,13 +71,13 @@ class Session:
     async def _handle(self, message: dict[str, Any]) -> None:
         match message.get("type"):
             case "ping":
-                self._send({"type": "pong"})
+                await self._tell({"type": "pong"})
             case "subscribe":
                 await self._subscribe(message)
             case "unsubscribe":
                 await self._unsubscribe()
             case _:
-                self._send({"type": "error", "error": "Unknown message type"})
+                await self._tell({"type": "error", "error": "Unknown message type"})
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
         self._style = "api_key" if "api_key" in message and "apiKey" not in message else "apiKey"
@@ -98,33 +98,35 @@ class Session:
 
     async def _begin(self, subscription: Subscription, channels: list[str], resume: int | None) -> None:
         """Acknowledge, and go on from the client's last number or from now."""
-        if resume is None:
-            self._acknowledge(channels, self._go_live(subscription))
-            return
-        replay = Replay(self._context.engine, self._context.hub, subscription, resume)
-        if (reason := await replay.obstacle()) is not None:
-            self._acknowledge(channels, place := self._go_live(subscription))
-            self._outbox.put(resync(reason, place))
-            return
-        self._acknowledge(channels, resume)
-        self._replay = asyncio.create_task(self._catch_up(replay, subscription))
-        self._replay.add_done_callback(self._replayed)
+        reason = None
+        if resume is not None:
+            replay = Replay(self._context.engine, self._context.hub, subscription, resume)
+            if (reason := await replay.obstacle()) is None:
+                await self._acknowledge(channels, resume)
+                self._replay = asyncio.create_task(self._catch_up(replay, subscription))
+                self._replay.add_done_callback(self._replayed)
+                return
+        place = self._hold(subscription)
+        await self._acknowledge(channels, place)
+        if reason is not None:
+            await self._outbox.tell(resync(reason, place))
+        await subscription.go_live()
 
-    def _go_live(self, subscription: Subscription) -> int:
-        """Every event behind the number returned will be told."""
-        subscription.after = place = self._context.hub.position
+    def _hold(self, subscription: Subscription) -> int:
+        """From here on events are kept for the client: the number behind which it will be told all."""
+        subscription.hold(place := self._context.hub.position)
         return place
 
-    def _acknowledge(self, channels: list[str], place: int) -> None:
-        self._send({"type": "subscribed", self._id_field(): self._number, "channels": channels, "seq": place})
+    async def _acknowledge(self, channels: list[str], place: int) -> None:
+        await self._tell({"type": "subscribed", self._id_field(): self._number, "channels": channels, "seq": place})
 
     async def _catch_up(self, replay: Replay, subscription: Subscription) -> None:
         try:
             missed = await replay.run()
-            self._send({"type": "resumed", "seq": subscription.after, "missed": missed})
+            await self._tell({"type": "resumed", "seq": subscription.after, "missed": missed})
         except Pruned:
-            self._outbox.put(resync("pruned", self._go_live(subscription)))
-        subscription.release()
+            await self._outbox.tell(resync("pruned", self._hold(subscription)))
+        await subscription.go_live()
 
     def _replayed(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None and not self._failure.done():
@@ -146,7 +148,7 @@ class Session:
         if self._subscription is not None:
             await self._drop()
             self._deadline = self._patience()
-            self._send({"type": "unsubscribed", self._id_field(): self._number})
+            await self._tell({"type": "unsubscribed", self._id_field(): self._number})
 
     def _id_field(self) -> str:
         return "subscription_id" if self._style == "api_key" else "subscriptionId"
@@ -163,8 +165,9 @@ class Session:
         if place is not None:
             await self._context.slots.free(place)
 
-    def _send(self, message: dict[str, Any]) -> None:
-        self._outbox.put(json.dumps(message, separators=(",", ":")))
+    async def _tell(self, message: dict[str, Any]) -> None:
+        """Behind all that is on its way: nothing more is read from a client before it has room for the answer."""
+        await self._outbox.tell(json.dumps(message, separators=(",", ":")))
 
     async def _write(self) -> None:
         """Sending waits only for a full socket, so now and then the others are let in."""
@@ -177,7 +180,8 @@ class Session:
         """Show that we live, and see whether the key still does."""
         while True:
             await asyncio.sleep(self._context.timing.heartbeat)
-            self._send({"type": "heartbeat"} | self._told())
+            if not self._outbox.frames.full():
+                await self._tell({"type": "heartbeat"} | self._told())
             if self._subscription is not None and await self._context.keys.client_of(self._digest) is None:
                 raise denied("Invalid API key")
 

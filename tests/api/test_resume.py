@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import random
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -259,7 +260,11 @@ async def test_resuming_from_nothing_is_beginning(api: Api) -> None:
         assert await socket.numbers(1) == [2]
 
 
-async def test_unsubscribing_in_the_middle_ends_it_and_the_rest_can_be_had_later(api: Api) -> None:
+@pytest.mark.parametrize("room", [1, 2000])
+async def test_unsubscribing_in_the_middle_ends_it_and_the_rest_can_be_had_later(
+    api: Api, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.broadcast.QUEUE", room)
     before = await left_after(api)
     await many(api.engine, 1, 3000)
     async with opened(api) as socket:
@@ -277,6 +282,46 @@ async def test_unsubscribing_in_the_middle_ends_it_and_the_rest_can_be_had_later
         assert payloads(await missed(socket)) == list(range(len(told) + 1, 3001))
 
 
+@pytest.mark.parametrize("room", [1, 2000])
+async def test_subscribing_again_in_the_middle_begins_again(
+    api: Api, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.broadcast.QUEUE", room)
+    before = await left_after(api)
+    await many(api.engine, 1, 3000)
+    async with opened(api) as socket:
+        for _ in range(2):
+            await socket.say(type="subscribe", apiKey=api.keys["demo"], resume=before)
+        first = (await socket.hear())["subscriptionId"]
+        while (message := await socket.hear())["type"] != "subscribed":
+            pass
+        assert message["subscriptionId"] != first
+        assert payloads(await missed(socket)) == list(range(1, 3001))
+
+
+@pytest.mark.parametrize("room", [1, 7])
+async def test_who_reads_no_faster_than_it_is_told_is_not_too_slow(
+    api: Api, database_url: str, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by what ends the catching up, nor by its pings, nor by a heartbeat."""
+    monkeypatch.setattr("api.broadcast.QUEUE", room)
+    before = await left_after(api)
+    await many(api.engine, 1, 50)
+    async with running(database_url, timing=Timing(heartbeat=0.001)) as process, opened(process) as socket:
+        await socket.say(type="subscribe", apiKey=api.keys["demo"], resume=before)
+        for _ in range(10):
+            await socket.say(type="ping")
+        told = list[dict[str, Any]]()
+        while Counter(message["type"] for message in told) != {
+            "subscribed": 1,
+            "broadcast": 50,
+            "resumed": 1,
+            "pong": 10,
+        }:
+            told.append(await socket.hear())
+    assert payloads([message for message in told if message["type"] == "broadcast"]) == list(range(1, 51))
+
+
 async def test_pings_are_answered_while_catching_up(api: Api) -> None:
     before = await left_after(api)
     await many(api.engine, 1, 3000)
@@ -291,7 +336,7 @@ async def test_pings_are_answered_while_catching_up(api: Api) -> None:
 async def test_who_stalls_while_catching_up_is_cut_with_a_reason_and_delays_nobody(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay_module, "STALL_SECONDS", 0.1)
+    monkeypatch.setattr("api.broadcast.STALL_SECONDS", 0.1)
     noticed = asyncio.Event()
 
     def too_slow() -> Ended:
@@ -416,7 +461,7 @@ def test_what_a_slow_reader_is_told_ends_where_it_was_cut() -> None:
     assert [told.frames.get_nowait() for _ in range(told.frames.qsize())] == [str(n) for n in range(2, 2000)]
 
 
-def test_what_happens_meanwhile_waits_for_what_was_missed_but_not_without_end() -> None:
+async def test_what_happens_meanwhile_waits_for_what_was_missed_but_not_without_end() -> None:
     subscription = Subscription("demo", frozenset({"orders"}), Outbox(), after=0, held=[])
     for number in range(1, 2001):
         subscription.offer(Stored(number, "orders", "INSERT", "demo", "{}", "{}"), str(number))
@@ -425,7 +470,11 @@ def test_what_happens_meanwhile_waits_for_what_was_missed_but_not_without_end() 
     full = replace(subscription, outbox=Outbox(), held=list(subscription.held))
     full.offer(Stored(2001, "orders", "INSERT", "demo", "{}", "{}"), "2001")
     assert full.outbox.overflow.is_set()
-    subscription.release()
+    full.held = []
+    full.offer(Stored(2002, "orders", "INSERT", "demo", "{}", "{}"), "2002")
+    assert full.held == [], "an event behind one that was lost"
+    await subscription.go_live()
+    assert subscription.held is None
     assert not subscription.outbox.overflow.is_set()
     assert [subscription.outbox.frames.get_nowait() for _ in range(2000)] == [str(n) for n in range(1, 2001)]
 
