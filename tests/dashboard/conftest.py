@@ -38,12 +38,13 @@ class Desk:
     page: Page
 
     async def sign_in(self, key: str, *, seen: str = "live") -> None:
-        """Type the key and wait until ``seen`` can be read."""
+        """Type the key and wait until ``seen`` can be read and no answer is missing."""
         await self.page.open(f"{self.api.url}/dashboard")
         await self.page.until("!document.getElementById('signin').hidden")
         await self.page.type(key)
         await self.page.press("Enter")
         await self.page.sees(seen)
+        await self.page.until("!document.body.innerText.includes('Loading…')")
 
 
 @pytest.fixture

@@ -72,6 +72,7 @@ export function pnl(store, desk) {
   let [plot, line] = [null, null];
   fillPanel("pnl-panel", "series", store, h("span"), () => desk.read("series"));
   const nothing = h("p", { class: "empty over" }, "Nothing was booked in this time.");
+  nothing.hidden = true;
   place.append(canvas, nothing);
 
   function read(index) {
