@@ -67,6 +67,29 @@ async def test_escape_leaves_everything_as_it_was(commanding: Desk, sender: Send
     assert await page.run(DISABLED), "the word of the last time does not count"
 
 
+async def test_the_kill_key_works_at_once_after_the_dialog_was_closed(desk: Desk) -> None:
+    """Before the page is drawn again, the focus is still in the dialog."""
+    await desk.sign_in(desk.api.keys["demo"])
+    await desk.page.press("k")
+    await desk.page.until(OPEN)
+    press = "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: 'k', bubbles: true}))"
+    assert await desk.page.run(f"document.getElementById('confirm').close(), {press}, {OPEN}")
+
+
+async def test_the_kill_key_is_a_letter_where_one_types(desk: Desk) -> None:
+    await desk.sign_in(desk.api.keys["demo"])
+    await desk.page.press("k")
+    await desk.page.until(OPEN)
+    await desk.page.press("k")
+    assert await desk.page.run("document.getElementById('confirm-word').value") == "k"
+    await desk.page.press("Escape")
+    await desk.page.click("#signout")
+    await desk.page.until("document.activeElement.id === 'key'")
+    await desk.page.press("k")
+    assert await desk.page.run("document.getElementById('key').value") == "k"
+    assert not await desk.page.run(OPEN)
+
+
 async def test_pause_and_resume_are_one_press_each(commanding: Desk, sender: Sender) -> None:
     page = commanding.page
     await commanding.sign_in(sender.api.keys["demo"])

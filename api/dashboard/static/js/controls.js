@@ -79,7 +79,8 @@ export function controls(store, desk, { notice }) {
     });
   }
   addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input, textarea, dialog");
+    // A dialog that was just closed keeps the focus until the page is drawn again.
+    const typing = dialog.open || event.target.closest?.("input, textarea")?.checkVisibility();
     if (event.key.toLowerCase() === "k" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
       ask(store.single.status?.manualStopped ? START : STOP);
