@@ -81,9 +81,10 @@ class Subscription:
         else:
             self.outbox.overflow.set()
 
-    def hold(self, place: int) -> None:
-        """Every event behind ``place`` will be told, but none before ``go_live``."""
+    def hold(self, place: int) -> int:
+        """Every event behind ``place``, which is returned, will be told, but none before ``go_live``."""
         self.after, self.held = place, []
+        return place
 
     async def go_live(self) -> None:
         """What was held goes out; what comes then is not held any more."""

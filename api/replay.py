@@ -42,16 +42,10 @@ class Replay:
         while self.hub.position - place > STEP:
             place, count = await self._step(place, self.hub.position)
             told += count
-        goal = self._hold(place)
+        goal = self.subscription.hold(max(place, self.hub.position))
         if goal > place:
             told += (await self._step(place, goal))[1]
         return told
-
-    def _hold(self, place: int) -> int:
-        """From here on live events are kept; what is missing until here is the last stretch."""
-        goal = max(place, self.hub.position)
-        self.subscription.hold(goal)
-        return goal
 
     async def _step(self, place: int, goal: int) -> tuple[int, int]:
         """Tell some events; up to where, and how many."""

@@ -106,16 +106,11 @@ class Session:
                 self._replay = asyncio.create_task(self._catch_up(replay, subscription))
                 self._replay.add_done_callback(self._replayed)
                 return
-        place = self._hold(subscription)
+        place = subscription.hold(self._context.hub.position)
         await self._acknowledge(channels, place)
         if reason is not None:
             await self._outbox.tell(resync(reason, place))
         await subscription.go_live()
-
-    def _hold(self, subscription: Subscription) -> int:
-        """From here on events are kept for the client: the number behind which it will be told all."""
-        subscription.hold(place := self._context.hub.position)
-        return place
 
     async def _acknowledge(self, channels: list[str], place: int) -> None:
         await self._tell({"type": "subscribed", self._id_field(): self._number, "channels": channels, "seq": place})
@@ -125,7 +120,7 @@ class Session:
             missed = await replay.run()
             await self._tell({"type": "resumed", "seq": subscription.after, "missed": missed})
         except Pruned:
-            await self._outbox.tell(resync("pruned", self._hold(subscription)))
+            await self._outbox.tell(resync("pruned", subscription.hold(self._context.hub.position)))
         await subscription.go_live()
 
     def _replayed(self, task: "asyncio.Task[None]") -> None:
@@ -177,7 +172,7 @@ class Session:
                 await asyncio.sleep(0)
 
     async def _beat(self) -> None:
-        """Show that we live, and see whether the key still does."""
+        """Show that we live, unless what waits to be read shows it, and see whether the key still does."""
         while True:
             await asyncio.sleep(self._context.timing.heartbeat)
             if not self._outbox.frames.full():

@@ -260,11 +260,14 @@ async def test_resuming_from_nothing_is_beginning(api: Api) -> None:
         assert await socket.numbers(1) == [2]
 
 
-@pytest.mark.parametrize("room", [1, 2000])
-async def test_unsubscribing_in_the_middle_ends_it_and_the_rest_can_be_had_later(
-    api: Api, room: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("api.broadcast.QUEUE", room)
+@pytest.fixture
+def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many messages may wait for a reader: with little room, every one of them waits for it."""
+    monkeypatch.setattr("api.broadcast.QUEUE", request.param)
+
+
+@pytest.mark.parametrize("room", [1, 2000], indirect=True)
+async def test_unsubscribing_in_the_middle_ends_it_and_the_rest_can_be_had_later(api: Api, room: None) -> None:
     before = await left_after(api)
     await many(api.engine, 1, 3000)
     async with opened(api) as socket:
@@ -282,11 +285,8 @@ async def test_unsubscribing_in_the_middle_ends_it_and_the_rest_can_be_had_later
         assert payloads(await missed(socket)) == list(range(len(told) + 1, 3001))
 
 
-@pytest.mark.parametrize("room", [1, 2000])
-async def test_subscribing_again_in_the_middle_begins_again(
-    api: Api, room: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("api.broadcast.QUEUE", room)
+@pytest.mark.parametrize("room", [1, 2000], indirect=True)
+async def test_subscribing_again_in_the_middle_begins_again(api: Api, room: None) -> None:
     before = await left_after(api)
     await many(api.engine, 1, 3000)
     async with opened(api) as socket:
@@ -299,26 +299,18 @@ async def test_subscribing_again_in_the_middle_begins_again(
         assert payloads(await missed(socket)) == list(range(1, 3001))
 
 
-@pytest.mark.parametrize("room", [1, 7])
-async def test_who_reads_no_faster_than_it_is_told_is_not_too_slow(
-    api: Api, database_url: str, room: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("room", [1, 7], indirect=True)
+async def test_who_reads_no_faster_than_it_is_told_is_not_too_slow(api: Api, database_url: str, room: None) -> None:
     """Neither by what ends the catching up, nor by its pings, nor by a heartbeat."""
-    monkeypatch.setattr("api.broadcast.QUEUE", room)
     before = await left_after(api)
     await many(api.engine, 1, 50)
     async with running(database_url, timing=Timing(heartbeat=0.001)) as process, opened(process) as socket:
         await socket.say(type="subscribe", apiKey=api.keys["demo"], resume=before)
         for _ in range(10):
             await socket.say(type="ping")
-        told = list[dict[str, Any]]()
-        while Counter(message["type"] for message in told) != {
-            "subscribed": 1,
-            "broadcast": 50,
-            "resumed": 1,
-            "pong": 10,
-        }:
-            told.append(await socket.hear())
+        told = [await socket.hear() for _ in range(1 + 10 + 50 + 1)]
+    kinds = Counter(message["type"] for message in told)
+    assert kinds == {"subscribed": 1, "pong": 10, "broadcast": 50, "resumed": 1}
     assert payloads([message for message in told if message["type"] == "broadcast"]) == list(range(1, 51))
 
 
